@@ -1,0 +1,1 @@
+"""The domain's words: catalogue, ingestion, events and storage, light enough for every process."""

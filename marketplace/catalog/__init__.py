@@ -1,0 +1,1 @@
+"""Products, sellers and prices, and the pure rules about them."""

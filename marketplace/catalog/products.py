@@ -1,0 +1,104 @@
+"""What a seller offers: the types that every package speaks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+SourceKind = Literal["shop_pages", "feed"]
+ChangeKind = Literal["new", "gone", "price", "other"]
+Verdict = Literal["approved", "flagged", "rejected"]
+
+
+def stable_id(*parts: object) -> int:
+    """A number that is the same for the same parts, on every machine and in every run.
+
+    53 bits of BLAKE2b, so that JavaScript can hold it: at a million products
+    the chance of any collision is about 6 in 100,000, and a collision fails on the
+    primary key instead of mixing two products.
+    """
+    text = "\x1f".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 11
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """An amount in minor units (cents) of an ISO currency, or a range of amounts."""
+
+    amount_minor: int
+    currency: str
+    up_to_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    """Someone whose catalogue is kept here."""
+
+    seller_id: int
+    handle: str
+    name: str
+    phone: str | None
+    city: str | None
+    country: str
+    currency: str
+    source_kind: SourceKind
+    source_url: str | None
+    is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SourcedProduct:
+    """A product as its source shows it, before it is stored.
+
+    `source_ref` is the source's own id, unique within the seller. `price` is
+    None where the source shows none; nothing is guessed.
+    """
+
+    source_ref: str
+    title: str
+    url: str | None = None
+    description: str = ""
+    category: str = ""
+    price: Price | None = None
+    image_url: str | None = None
+    in_stock: bool = True
+
+    def content_hash(self, image_sha256: str | None) -> str:
+        """Sixty-four hex digits that change when anything a shopper sees changes."""
+        price = self.price
+        seen = [
+            self.title,
+            self.description,
+            self.category,
+            self.url,
+            self.image_url,
+            image_sha256,
+            self.in_stock,
+            [price.amount_minor, price.up_to_minor, price.currency] if price else None,
+        ]
+        return hashlib.sha256(json.dumps(seen, ensure_ascii=False).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A stored product: what its source shows, who sells it, and when it was seen."""
+
+    product_id: int
+    seller_id: int
+    source_ref: str
+    title: str
+    url: str | None
+    description: str
+    category: str
+    price: Price | None
+    image_url: str | None
+    image_sha256: str | None
+    in_stock: bool
+    content_hash: str
+    is_gone: bool
+    first_seen_at: datetime
+    last_seen_at: datetime
+    last_hydrated_at: datetime

@@ -1,0 +1,69 @@
+"""Everything that can go wrong, and whether trying again could help.
+
+* MarketplaceError
+  * InputRejected         the data breaks its contract; a rerun meets the same data
+    * PriceUnreadable     a text that should be a price is none
+    * ImageRejected       bytes that should be a picture are none we accept
+    * FeedRejected        a feed cannot be read as a whole
+  * NotFound              nothing is known under that key
+  * ConfigurationError    a setting or an installation is wrong; a person must mend it
+  * ArtifactUnavailable   a model or index is missing, or of another version
+  * PublicationRefused    a new index or model failed its check; the old one stays
+  * SourceRefused         a seller's page must not be read (robots, address, scheme)
+  * SourceUnavailable     a seller's page did not answer in time; a rerun may find it awake
+  * StoreUnreachable      a store did not answer; a rerun may find it awake
+"""
+
+
+class MarketplaceError(Exception):
+    """Base of every error this project raises on purpose."""
+
+    retryable = False
+
+
+class InputRejected(MarketplaceError):
+    """The data breaks its contract; the message names the field and the value."""
+
+
+class PriceUnreadable(InputRejected):
+    """A text that should be a price is none."""
+
+
+class ImageRejected(InputRejected):
+    """Bytes that should be a picture are none we accept."""
+
+
+class FeedRejected(InputRejected):
+    """A feed cannot be read as a whole."""
+
+
+class NotFound(MarketplaceError):
+    """Nothing is known under that key."""
+
+
+class ConfigurationError(MarketplaceError):
+    """A setting or an installation is wrong, and a person must mend it."""
+
+
+class ArtifactUnavailable(MarketplaceError):
+    """A model or index is missing, or of another version than the reader needs."""
+
+
+class PublicationRefused(MarketplaceError):
+    """A new index or model failed its check, so the old one stays."""
+
+
+class SourceRefused(MarketplaceError):
+    """A seller's page must not be read: robots, address or scheme forbid it."""
+
+
+class SourceUnavailable(MarketplaceError):
+    """A seller's page did not answer in time or answered with a server error."""
+
+    retryable = True
+
+
+class StoreUnreachable(MarketplaceError):
+    """A store did not answer in time."""
+
+    retryable = True

@@ -1,0 +1,1 @@
+"""Interactions, leads and their weights."""

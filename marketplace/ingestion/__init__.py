@@ -1,0 +1,1 @@
+"""Scout, hydrate and feeds: reading sellers catalogues politely and safely."""

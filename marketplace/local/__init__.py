@@ -1,0 +1,1 @@
+"""The market in a box: embedded stores, the sample market and the process supervisor."""

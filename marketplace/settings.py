@@ -1,0 +1,73 @@
+"""Where this process finds its stores and how it behaves: what differs between a laptop, CI and production."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from marketplace.errors import ConfigurationError
+
+
+class Settings(BaseSettings):
+    """Every setting of Soko, read from `SOKO_*` variables or a `.env` file."""
+
+    model_config = SettingsConfigDict(env_prefix="SOKO_", env_file=".env", extra="ignore", frozen=True)
+
+    environment: Literal["development", "production"] = Field(
+        "development", description="production refuses private addresses and empty passwords"
+    )
+    home: Path = Field(Path(".soko"), description="the one folder that holds everything a local run writes")
+    database_url: SecretStr = Field(
+        SecretStr("postgresql://postgres@127.0.0.1:5432/soko"), description="Postgres that holds truth and marts"
+    )
+    dagster_database_url: SecretStr = Field(
+        SecretStr("postgresql://postgres@127.0.0.1:5432/dagster"), description="Postgres of Dagster's runs and events"
+    )
+    mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", description="MLflow server that tracks and gates models")
+    milvus_uri: str = Field("http://127.0.0.1:19530", description="Milvus, Lite server or standalone alike")
+    milvus_token: SecretStr = Field(SecretStr(""), description="user:password of Milvus, empty for none")
+    milvus_timeout_seconds: float = Field(10.0, gt=0, description="longest wait for one answer of Milvus")
+    artifacts: Path | None = Field(None, description="folder of pictures and models; HOME/artifacts unless set")
+
+    encoder: Literal["compact", "siglip"] = Field("compact", description="which encoder makes the 768-d vectors")
+    encoder_threads: int = Field(2, ge=1, description="CPU threads the encoder may use")
+    siglip_model: str = Field(
+        "ViT-B-16-SigLIP", description="open_clip name, hf-hub:NAME or local-dir:FOLDER of the SigLIP model"
+    )
+    siglip_pretrained: str = Field("webli", description="open_clip weights tag; empty with local-dir or hf-hub")
+    index_type: Literal["IVF_FLAT", "HNSW", "FLAT"] = Field("IVF_FLAT", description="Milvus index of the vectors")
+
+    hydrate_concurrency: int = Field(20, ge=1, le=200, description="product pages fetched at once")
+    per_host_concurrency: int = Field(8, ge=1, description="product pages fetched at once from one host")
+    fetch_timeout_seconds: float = Field(15.0, gt=0, description="longest wait for one page or picture")
+    user_agent: str = Field("SokoBot/0.1 (+https://soko.example/bot)", description="how the fetcher names itself")
+    allow_private_hosts: bool = Field(
+        False, description="read catalogues from loopback and private addresses; refused in production"
+    )
+    chromium_path: str = Field("", description="Chromium to scout with; found on PATH when empty")
+    vanish_brake_share: float = Field(
+        0.5, gt=0, le=1, description="a sync that would lose more than this share of a seller's products stops"
+    )
+
+    public_url: str = Field("http://127.0.0.1:8000", description="address shoppers reach the storefront under")
+    upload_max_bytes: int = Field(8_000_000, ge=1, description="largest photo a shopper may upload")
+    image_max_pixels: int = Field(40_000_000, ge=1, description="largest picture that is decoded")
+
+    @model_validator(mode="after")
+    def refuse_development_defaults_in_production(self) -> Self:
+        """Settings that are safe where they are used."""
+        if self.environment == "production":
+            if self.allow_private_hosts:
+                raise ConfigurationError("SOKO_ALLOW_PRIVATE_HOSTS must be false when SOKO_ENVIRONMENT is production")
+            for name in ("database_url", "dagster_database_url"):
+                if ":" not in getattr(self, name).get_secret_value().partition("://")[2].partition("@")[0]:
+                    raise ConfigurationError(f"SOKO_{name.upper()} needs a user and password in production")
+        return self
+
+    @property
+    def artifacts_folder(self) -> Path:
+        """The folder of pictures and models."""
+        return (self.artifacts or self.home / "artifacts").resolve()

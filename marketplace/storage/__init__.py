@@ -1,0 +1,1 @@
+"""Adapters to Postgres, Milvus and the folder of artifacts."""

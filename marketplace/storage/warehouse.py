@@ -1,0 +1,91 @@
+"""Postgres: connections, migrations, and errors said in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import make_url
+
+from marketplace.errors import ConfigurationError, StoreUnreachable
+
+
+class Warehouse:
+    """A bounded pool of connections to the database that holds truth and marts."""
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        try:
+            parsed = make_url(url)
+        except sa.exc.ArgumentError as error:
+            raise ConfigurationError(
+                "SOKO_DATABASE_URL is no database URL; expected postgresql://user@host/name"
+            ) from error
+        if parsed.get_backend_name() != "postgresql":
+            raise ConfigurationError(f"SOKO_DATABASE_URL must start with postgresql://, not {parsed.drivername}://")
+        self.url = parsed.set(drivername="postgresql+psycopg2")
+        self.engine = sa.create_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=5,
+            pool_timeout=10,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 5, "options": "-c timezone=utc"},
+        )
+
+    @property
+    def where(self) -> str:
+        """The database's address without its password, for messages."""
+        return self.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """A connection in one transaction, committed at the end of the block.
+
+        Raises
+        ------
+        StoreUnreachable
+            If Postgres does not answer or drops the connection.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+            reason = str(getattr(error, "orig", error)).strip().splitlines()
+            raise StoreUnreachable(f"Postgres at {self.where}: {reason[0] if reason else error}") from error
+
+    def ping(self) -> None:
+        """Returns when Postgres answers, raises StoreUnreachable otherwise."""
+        with self.begin() as connection:
+            connection.execute(sa.text("select 1"))
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest revision, all in one transaction."""
+        with self.begin() as connection:
+            config = _alembic_config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def is_migrated(self) -> bool:
+        """Whether the schema is at the newest revision."""
+        with self.begin() as connection:
+            current = MigrationContext.configure(
+                connection, opts={"version_table_schema": "public"}
+            ).get_current_revision()
+        return current == ScriptDirectory.from_config(_alembic_config()).get_current_head()
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.engine.dispose()
+
+
+def _alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config

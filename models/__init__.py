@@ -1,0 +1,1 @@
+"""Learning, pure: arrays and frames in and out, never a store or a setting."""

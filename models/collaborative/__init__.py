@@ -1,0 +1,1 @@
+"""Collaborative filtering: ALS, popularity, hybrid scores and honest evaluation."""

@@ -1,0 +1,1 @@
+"""Encoders and the 768-d hybrid vector."""

@@ -1,0 +1,1 @@
+"""The assets, one module per station, checks beside what they check."""

@@ -1,0 +1,1 @@
+"""The API and the storefront; they read what was published."""
