@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from marketplace.local.milvus import EmbeddedMilvus
-from marketplace.local.network import free_port
+from marketplace.local.network import answers, free_port, wait_until
 from marketplace.local.postgres import EmbeddedPostgres
 from marketplace.storage.warehouse import Warehouse
 
@@ -62,6 +65,30 @@ def milvus_uri(scratch: Path) -> Iterator[str]:
     server.start(scratch / "milvus.log")
     yield server.uri
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def mlflow_uri(scratch: Path, postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The address of an MLflow server on the embedded Postgres, shared by the session."""
+    port = free_port()
+    store = postgres.create_database("mlflow")
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    arguments = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--backend-store-uri", store]
+    artifacts = ["--serve-artifacts", "--artifacts-destination", str(scratch / "mlflow")]
+    with (scratch / "mlflow.log").open("ab") as log:
+        server = subprocess.Popen(
+            [str(Path(sys.executable).with_name("mlflow")), "server", *arguments, *artifacts],
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **quiet},
+            start_new_session=True,
+        )
+    try:
+        assert wait_until(lambda: answers(port), 90), (scratch / "mlflow.log").read_text()[-2000:]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)
 
 
 @pytest.fixture(scope="session")

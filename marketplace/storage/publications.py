@@ -1,0 +1,114 @@
+"""What serving follows: recommendations, neighbours and popularity, switched from one version to the next at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from marketplace.errors import PublicationRefused
+from marketplace.storage.tables import popular_products, product_neighbours, publications, recommendations
+from marketplace.storage.warehouse import Warehouse
+
+RECOMMENDATIONS = "recommendations"
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """The version readers must use, the one kept for rollback, and what both were made from."""
+
+    name: str
+    version: str
+    previous_version: str | None
+    details: Mapping[str, Any]
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationSet:
+    """Rows of one version, as dictionaries of the tables' columns without `version`."""
+
+    personal: Sequence[Mapping[str, Any]]
+    neighbours: Sequence[Mapping[str, Any]]
+    popular: Sequence[Mapping[str, Any]]
+
+
+def published(warehouse: Warehouse, name: str = RECOMMENDATIONS) -> Publication | None:
+    """What is published under the name, None before the first time."""
+    with warehouse.begin() as connection:
+        row = connection.execute(sa.select(publications).where(publications.c.name == name)).one_or_none()
+    return Publication(**row._mapping) if row else None
+
+
+def publish_recommendations(
+    warehouse: Warehouse, version: str, rows: RecommendationSet, *, details: Mapping[str, Any], now: datetime
+) -> Publication:
+    """The new publication; rows, switch and clean-up are one transaction, so a reader sees all of it or none.
+
+    The version before stays for rollback, older ones go.
+
+    Raises
+    ------
+    PublicationRefused
+        If there is nothing popular to show, which would leave every shopper without an answer.
+    """
+    if not rows.popular:
+        raise PublicationRefused(f"recommendations {version} name no popular product; the old version stays")
+    with warehouse.begin() as connection:
+        before = connection.execute(
+            sa.select(publications).where(publications.c.name == RECOMMENDATIONS).with_for_update()
+        ).one_or_none()
+        for table, filled in _tables(rows):
+            connection.execute(sa.delete(table).where(table.c.version == version))
+            if filled:
+                connection.execute(sa.insert(table), [{**row, "version": version} for row in filled])
+        previous = _previous(before, version)
+        _switch(connection, version, previous, details, now)
+        for table, _ in _tables(rows):
+            connection.execute(sa.delete(table).where(table.c.version.not_in([version, previous or version])))
+    return Publication(RECOMMENDATIONS, version, previous, details, now)
+
+
+def roll_back_recommendations(warehouse: Warehouse, *, now: datetime) -> Publication:
+    """The version before, published again.
+
+    Raises
+    ------
+    PublicationRefused
+        If no earlier version is kept.
+    """
+    with warehouse.begin() as connection:
+        current = connection.execute(
+            sa.select(publications).where(publications.c.name == RECOMMENDATIONS).with_for_update()
+        ).one_or_none()
+        if current is None or current.previous_version is None:
+            raise PublicationRefused("no earlier version of recommendations is kept, so there is nothing to go back to")
+        _switch(connection, current.previous_version, current.version, current.details, now)
+    return Publication(RECOMMENDATIONS, current.previous_version, current.version, current.details, now)
+
+
+def _tables(rows: RecommendationSet) -> Iterable[tuple[sa.Table, Sequence[Mapping[str, Any]]]]:
+    return (
+        (recommendations, rows.personal),
+        (product_neighbours, rows.neighbours),
+        (popular_products, rows.popular),
+    )
+
+
+def _previous(before: sa.Row[Any] | None, version: str) -> str | None:
+    if before is None:
+        return None
+    kept = before.previous_version if before.version == version else before.version
+    return None if kept is None else str(kept)
+
+
+def _switch(
+    connection: sa.Connection, version: str, previous: str | None, details: Mapping[str, Any], now: datetime
+) -> None:
+    values = {"version": version, "previous_version": previous, "details": dict(details), "published_at": now}
+    statement = insert(publications).values(name=RECOMMENDATIONS, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))

@@ -1,0 +1,24 @@
+"""What the API records: the events that marts and models are built from."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+_EVENTS_ARRIVE = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=7), warn_window=timedelta(days=2))
+
+interactions = dg.AssetSpec(
+    ["raw", "interactions"],
+    description="Views, clicks, wishes and purchases of shoppers, as the API received them. One row per event.",
+    group_name="events",
+    kinds={"fastapi", "postgres"},
+    owners=["team:data-engineering"],
+    freshness_policy=_EVENTS_ARRIVE,
+)
+leads = dg.AssetSpec(
+    ["raw", "leads"],
+    description="Shoppers who started a chat with a seller. One row per lead.",
+    group_name="events",
+    kinds={"fastapi", "postgres"},
+    owners=["team:data-engineering"],
+    freshness_policy=_EVENTS_ARRIVE,
+)

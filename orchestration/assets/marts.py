@@ -1,0 +1,17 @@
+"""The dbt warehouse: staging, intermediate and marts, with their tests as checks."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DbtCliResource, dbt_assets
+
+from orchestration.warehouse_marts import MartsTranslator, project
+
+_PROJECT = project()
+
+
+@dbt_assets(manifest=_PROJECT.manifest_path, project=_PROJECT, dagster_dbt_translator=MartsTranslator())
+def marts(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+    """Every dbt model, built and tested in one pass."""
+    yield from dbt.cli(["build"], context=context).stream().fetch_row_counts()

@@ -1,0 +1,62 @@
+"""Quality: each product judged by rules, the table judged by expectations."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from marketplace.storage import audit, catalog
+from orchestration.assets.catalog import ENGINEERS
+from orchestration.expectations import PRODUCT_SUITE, Outcome, judge_table
+from orchestration.failures import PATIENT, failing_by_class
+from orchestration.pictures import bars, shown, table
+from orchestration.resources import WarehouseParam
+
+
+@dg.multi_asset_check(
+    name="product_expectations",
+    specs=[
+        dg.AssetCheckSpec(
+            expected.check,
+            asset="products",
+            blocking=expected.blocking,
+            description=f"Great Expectations: {expected.kind}",
+        )
+        for expected in PRODUCT_SUITE
+    ],
+    compute_kind="great_expectations",
+)
+def product_expectations(warehouse: WarehouseParam) -> Iterator[dg.AssetCheckResult]:
+    """The Great Expectations suite over the products table; what would harm the index blocks."""
+    for outcome in judge_table(warehouse.url, "catalog", "products", PRODUCT_SUITE):
+        yield _checked(outcome)
+
+
+@dg.asset(deps=["products"], group_name="quality", kinds={"python"}, owners=ENGINEERS, retry_policy=PATIENT)
+@failing_by_class
+def product_quality(warehouse: WarehouseParam) -> dg.MaterializeResult:
+    """Verdict on each product (approved, flagged or rejected) with its reasons. One row per product."""
+    started = time.monotonic()
+    judged = catalog.judge_products(warehouse, datetime.now(UTC))
+    verdicts, reasons = audit.verdict_counts(warehouse), audit.reason_counts(warehouse)
+    return dg.MaterializeResult(
+        metadata={
+            "judged_now": judged,
+            **verdicts,
+            "seconds": round(time.monotonic() - started, 1),
+            "reasons": shown(bars("Reasons", reasons, unit="products")),
+            "rejected_sample": table(audit.rejected(warehouse, limit=20)),
+        }
+    )
+
+
+def _checked(outcome: Outcome) -> dg.AssetCheckResult:
+    observed = {key: str(value)[:300] for key, value in outcome.observed.items() if "list" not in key}
+    return dg.AssetCheckResult(
+        check_name=outcome.expected.check,
+        asset_key="products",
+        passed=outcome.passed,
+        severity=dg.AssetCheckSeverity.ERROR if outcome.expected.blocking else dg.AssetCheckSeverity.WARN,
+        metadata=observed,
+    )

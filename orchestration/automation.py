@@ -1,0 +1,171 @@
+"""When things run: the six-hour heartbeat, what changes ask for, and what the API asks for."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Literal
+
+import dagster as dg
+
+from marketplace.storage import audit, requests
+from marketplace.storage.warehouse import Warehouse
+from orchestration.resources import WarehouseParam
+
+CATALOG_AND_INDEX = dg.AssetSelection.assets(
+    "sellers",
+    "scouted_products",
+    "products",
+    "product_changes",
+    "product_quality",
+    "product_embeddings",
+    "product_index",
+)
+INDEXING = dg.AssetSelection.assets("product_quality", "product_embeddings", "product_index")
+MARTS = dg.AssetSelection.groups("staging", "intermediate", "marts", "seeds")
+LEARNING = dg.AssetSelection.groups("collaborative")
+REQUEST_TAG = "soko/request_id"
+LIGHT = {"executor_def": dg.in_process_executor}
+
+refresh_market = dg.define_asset_job(
+    "refresh_market",
+    selection=CATALOG_AND_INDEX | MARTS | LEARNING,
+    description="Everything once: catalogue, index, marts, model and recommendations.",
+    **LIGHT,
+)
+refresh_catalog = dg.define_asset_job(
+    "refresh_catalog",
+    selection=CATALOG_AND_INDEX | MARTS,
+    description="Read every seller's catalogue, follow its changes into the index, build the marts.",
+    **LIGHT,
+)
+index_catalog = dg.define_asset_job(
+    "index_catalog",
+    selection=INDEXING,
+    description="Judge, embed and index what changed in the catalogue since the last index.",
+    **LIGHT,
+)
+retrain_recommendations = dg.define_asset_job(
+    "retrain_recommendations",
+    selection=MARTS | LEARNING,
+    description="Build the marts, train, compare with popularity, and publish recommendations if the model won.",
+    **LIGHT,
+)
+JOBS = [refresh_market, refresh_catalog, index_catalog, retrain_recommendations]
+
+refresh_catalog_every_six_hours = dg.ScheduleDefinition(
+    name="refresh_catalog_every_six_hours",
+    job=refresh_catalog,
+    cron_schedule="0 */6 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="The heartbeat: every seller's catalogue four times a day, with all that follows from it.",
+)
+retrain_recommendations_nightly = dg.ScheduleDefinition(
+    name="retrain_recommendations_nightly",
+    job=retrain_recommendations,
+    cron_schedule="30 1 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="A new model from the day's events, half past four in Nairobi.",
+)
+SCHEDULES = [refresh_catalog_every_six_hours, retrain_recommendations_nightly]
+
+
+@dg.sensor(job=index_catalog, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+def when_the_catalog_changes(
+    context: dg.SensorEvaluationContext, warehouse: WarehouseParam
+) -> dg.RunRequest | dg.SkipReason:
+    """Rebuild what changed catalogue rows need, unless a run that does so is under way."""
+    change = audit.newest_unindexed_change(warehouse)
+    if change is None:
+        return dg.SkipReason("the index holds every change of the catalogue")
+    busy = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.QUEUED]
+    )
+    names = {refresh_market.name, refresh_catalog.name, index_catalog.name}
+    running = [run.job_name for run in context.instance.get_runs(busy) if run.job_name in names]
+    if running:
+        return dg.SkipReason(f"{running[0]} is under way and will index the change")
+    return dg.RunRequest(run_key=f"change-{change}")
+
+
+@dg.sensor(
+    jobs=[refresh_catalog, retrain_recommendations],
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def when_work_is_requested(
+    context: dg.SensorEvaluationContext, warehouse: WarehouseParam
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Start what the API was asked for: a seller's sync, or a training."""
+    waiting = requests.queued(warehouse)
+    if not waiting:
+        yield dg.SkipReason("nobody asked for anything")
+    for request in waiting:
+        tags = {REQUEST_TAG: request.request_id}
+        if request.kind == "sync":
+            scope = {"config": {"seller_ids": [request.seller_id], "trigger": "request"}}
+            config = {"ops": {"scouted_products": scope}}
+            yield dg.RunRequest(request.request_id, config, tags, job_name=refresh_catalog.name)
+        else:
+            yield dg.RunRequest(request.request_id, {}, tags, job_name=retrain_recommendations.name)
+
+
+@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def when_events_land(context: dg.SensorEvaluationContext, warehouse: WarehouseParam) -> dg.SensorResult:
+    """Show in the graph that the API received events since the last look."""
+    counts = audit.event_counts(warehouse)
+    before = context.cursor
+    now = ",".join(f"{name}={count}" for name, count in sorted(counts.items()))
+    if now == before:
+        return dg.SensorResult(skip_reason="no new events")
+    landed = [
+        dg.AssetMaterialization(["raw", name], metadata={"dagster/row_count": count}) for name, count in counts.items()
+    ]
+    return dg.SensorResult(asset_events=landed, cursor=now)
+
+
+def _follow(
+    context: dg.RunStatusSensorContext,
+    status: Literal["running", "done", "failed"],
+    note: str | None,
+    warehouse: Warehouse,
+) -> None:
+    request_id = context.dagster_run.tags.get(REQUEST_TAG)
+    if request_id:
+        requests.mark(
+            warehouse, [request_id], status=status, run_id=context.dagster_run.run_id, note=note, now=datetime.now(UTC)
+        )
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.STARTED, default_status=dg.DefaultSensorStatus.RUNNING, minimum_interval_seconds=10
+)
+def when_a_requested_run_starts(context: dg.RunStatusSensorContext, warehouse: WarehouseParam) -> None:
+    """Tell who asked that the work is under way."""
+    _follow(context, "running", None, warehouse)
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS, default_status=dg.DefaultSensorStatus.RUNNING, minimum_interval_seconds=10
+)
+def when_a_requested_run_ends(context: dg.RunStatusSensorContext, warehouse: WarehouseParam) -> None:
+    """Tell who asked that the work is done."""
+    _follow(context, "done", None, warehouse)
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.FAILURE, default_status=dg.DefaultSensorStatus.RUNNING, minimum_interval_seconds=10
+)
+def when_a_requested_run_fails(context: dg.RunStatusSensorContext, warehouse: WarehouseParam) -> None:
+    """Tell who asked that the work failed, and why."""
+    _follow(context, "failed", context.dagster_event.message, warehouse)
+
+
+SENSORS = [
+    when_the_catalog_changes,
+    when_work_is_requested,
+    when_events_land,
+    when_a_requested_run_starts,
+    when_a_requested_run_ends,
+    when_a_requested_run_fails,
+]

@@ -1,0 +1,31 @@
+"""The code location: every asset, check, job, schedule and sensor, with the resources of this process's settings."""
+
+import dagster as dg
+
+from marketplace.settings import Settings
+from orchestration.assets import catalog, collaborative, events, index, marts, quality
+from orchestration.automation import JOBS, SCHEDULES, SENSORS
+from orchestration.resources import resources_from
+
+defs = dg.Definitions(
+    assets=[
+        catalog.sellers,
+        catalog.scouted_products,
+        catalog.hydrated_products,
+        quality.product_quality,
+        index.product_embeddings,
+        index.product_index,
+        events.interactions,
+        events.leads,
+        marts.marts,
+        collaborative.cf_model,
+        collaborative.cf_champion,
+        collaborative.recommendations,
+    ],
+    asset_checks=[quality.product_expectations],
+    jobs=JOBS,
+    schedules=SCHEDULES,
+    sensors=SENSORS,
+    executor=dg.in_process_executor,
+    resources=resources_from(Settings()),
+)

@@ -1,0 +1,72 @@
+"""Small plots for the pages of assets: where one would rather look than read."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+INK = "#1f2937"
+CLAY = "#c2410c"
+SAND = "#d6b48a"
+
+
+def bars(title: str, heights: Mapping[str, float], *, unit: str = "") -> bytes:
+    """A PNG with one horizontal bar per name, the largest on top."""
+    figure, axes = _canvas(title, rows=len(heights))
+    names = sorted(heights, key=lambda name: heights[name])
+    drawn = axes.barh(names, [heights[name] for name in names], color=CLAY)
+    axes.bar_label(drawn, fmt="%.3g", padding=3, color=INK)
+    axes.set_xlabel(unit)
+    axes.margins(x=0.15)
+    return _png(figure)
+
+
+def histogram(title: str, values: Sequence[float], *, unit: str = "", log: bool = False) -> bytes:
+    """A PNG of how the values spread."""
+    import numpy as np
+
+    figure, axes = _canvas(title, rows=5)
+    positive = [value for value in values if value > 0] if log else list(values)
+    if positive:
+        edges = np.geomspace(min(positive), max(positive) * 1.0001, 25) if log else 25
+        axes.hist(positive, bins=edges, color=CLAY, edgecolor="white")
+    if log:
+        axes.set_xscale("log")
+    axes.set_xlabel(unit)
+    return _png(figure)
+
+
+def shown(png: bytes) -> dg.MarkdownMetadataValue:
+    """The picture as metadata that Dagster's UI draws."""
+    return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def table(rows: Sequence[Mapping[str, Any]], *, limit: int = 20) -> dg.TableMetadataValue:
+    """The first rows as a table in Dagster's UI; columns are those of the first row."""
+    columns = list(rows[0]) if rows else ["nothing"]
+    records = [dg.TableRecord({name: _cell(row[name]) for name in columns}) for row in rows[:limit]]
+    schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in columns])
+    return dg.MetadataValue.table(records, schema)
+
+
+def _cell(value: Any) -> str | int | float | bool | None:
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def _canvas(title: str, *, rows: int) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 1.2 + 0.36 * max(rows, 2)), layout="constrained")
+    axes = figure.subplots()
+    axes.set_title(title, loc="left", color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=INK)
+    return figure, axes
+
+
+def _png(figure: Any) -> bytes:
+    target = io.BytesIO()
+    figure.savefig(target, format="png", dpi=90)
+    return target.getvalue()

@@ -1,0 +1,53 @@
+"""The dbt project as Dagster sees it: where it lies, how it is parsed, how its models are named and grouped."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject
+
+FOLDER = Path(__file__).resolve().parents[1] / "dbt_project"
+
+
+class MartsTranslator(DagsterDbtTranslator):
+    """A dbt model's key is its name, its group the layer it belongs to."""
+
+    def __init__(self) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """The key that the source names, or the name alone."""
+        named = (dbt_resource_props.get("meta") or {}).get("dagster", {}).get("asset_key")
+        named = named or (dbt_resource_props.get("config", {}).get("meta") or {}).get("dagster", {}).get("asset_key")
+        return dg.AssetKey(named or dbt_resource_props["name"])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """The folder below `models`: staging, intermediate or marts."""
+        path = Path(dbt_resource_props["original_file_path"]).parts
+        return path[1] if path[0] == "models" else "seeds"
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        """Analytics looks after every dbt model."""
+        return ["team:analytics"]
+
+
+def project() -> DbtProject:
+    """The dbt project, parsed anew when a file is younger than its manifest."""
+    found = DbtProject(project_dir=FOLDER, profiles_dir=FOLDER)
+    if _is_stale(found.manifest_path):
+        found.preparer.prepare(found)
+    return found
+
+
+def dbt_resource() -> DbtCliResource:
+    """The dbt command line over our project."""
+    return DbtCliResource(project_dir=str(FOLDER), profiles_dir=str(FOLDER), global_config_flags=["--no-use-colors"])
+
+
+def _is_stale(manifest: Path) -> bool:
+    if not manifest.exists():
+        return True
+    written = manifest.stat().st_mtime
+    sources = (path for path in FOLDER.rglob("*") if path.suffix in {".sql", ".yml", ".csv", ".md"})
+    return any(path.stat().st_mtime > written for path in sources if "target" not in path.parts)
