@@ -7,25 +7,31 @@ from orchestration.assets import catalog, collaborative, events, index, marts, q
 from orchestration.automation import JOBS, SCHEDULES, SENSORS
 from orchestration.resources import resources_from
 
-defs = dg.Definitions(
-    assets=[
-        catalog.sellers,
-        catalog.scouted_products,
-        catalog.hydrated_products,
-        quality.product_quality,
-        index.product_embeddings,
-        index.product_index,
-        events.interactions,
-        events.leads,
-        marts.marts,
-        collaborative.cf_model,
-        collaborative.cf_champion,
-        collaborative.recommendations,
-    ],
-    asset_checks=[quality.product_expectations],
-    jobs=JOBS,
-    schedules=SCHEDULES,
-    sensors=SENSORS,
-    executor=dg.in_process_executor,
-    resources=resources_from(Settings()),
-)
+
+def definitions_for(settings: Settings) -> dg.Definitions:
+    """The whole graph over the stores of the settings."""
+    return dg.Definitions(
+        assets=[
+            catalog.sellers,
+            catalog.scouted_products,
+            catalog.hydrated_products,
+            quality.product_quality,
+            index.product_embeddings,
+            index.product_index,
+            events.interactions,
+            events.leads,
+            marts.marts,
+            collaborative.cf_model,
+            collaborative.cf_champion,
+            collaborative.recommendations,
+        ],
+        asset_checks=[quality.product_expectations],
+        jobs=JOBS,
+        schedules=SCHEDULES,
+        sensors=SENSORS,
+        executor=dg.in_process_executor,
+        resources=resources_from(settings),
+    )
+
+
+defs = definitions_for(Settings())

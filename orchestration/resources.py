@@ -69,5 +69,5 @@ def resources_from(settings: Settings) -> dict[str, Any]:
         "encoders": Encoders(settings),
         "sources": Sources(settings),
         "registry": ModelRegistry(settings.mlflow_tracking_uri),
-        "dbt": dbt_resource(),
+        "dbt": dbt_resource(settings.database_url.get_secret_value()),
     }

@@ -1,11 +1,13 @@
 """The dbt project as Dagster sees it: where it lies, how it is parsed, how its models are named and grouped."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject
+from sqlalchemy.engine import make_url
 
 FOLDER = Path(__file__).resolve().parents[1] / "dbt_project"
 
@@ -40,9 +42,24 @@ def project() -> DbtProject:
     return found
 
 
-def dbt_resource() -> DbtCliResource:
-    """The dbt command line over our project."""
+def dbt_resource(database_url: str) -> DbtCliResource:
+    """The dbt command line over our project and this database, whose address dbt reads from the environment."""
+    os.environ.update(dbt_environment(database_url))
     return DbtCliResource(project_dir=str(FOLDER), profiles_dir=str(FOLDER), global_config_flags=["--no-use-colors"])
+
+
+def dbt_environment(database_url: str) -> dict[str, str]:
+    """The variables that `profiles.yml` reads."""
+    url = make_url(database_url)
+    return {
+        "SOKO_DBT_HOST": url.host or "127.0.0.1",
+        "SOKO_DBT_PORT": str(url.port or 5432),
+        "SOKO_DBT_USER": url.username or "postgres",
+        "SOKO_DBT_PASSWORD": str(url.password or ""),
+        "SOKO_DBT_DBNAME": url.database or "soko",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
 
 
 def _is_stale(manifest: Path) -> bool:

@@ -94,7 +94,7 @@ def verdict_counts(warehouse: Warehouse) -> dict[str, int]:
         .group_by(product_quality.c.verdict)
     )
     with warehouse.begin() as connection:
-        return {verdict: count for verdict, count in connection.execute(statement)}
+        return dict(connection.execute(statement).tuples().all())
 
 
 def reason_counts(warehouse: Warehouse) -> dict[str, int]:
@@ -108,7 +108,7 @@ def reason_counts(warehouse: Warehouse) -> dict[str, int]:
     )
     statement = sa.select(reasons.c.reason, sa.func.count()).group_by(reasons.c.reason)
     with warehouse.begin() as connection:
-        return {name: count for name, count in connection.execute(statement)}
+        return dict(connection.execute(statement).tuples().all())
 
 
 def rejected(warehouse: Warehouse, *, limit: int) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from marketplace.catalog.products import Seller
 from marketplace.errors import MarketplaceError
@@ -25,7 +26,7 @@ ENGINEERS = ["team:data-engineering"]
 class CatalogScope(dg.Config):
     """Which sellers a run reads: all whose catalogue can be polled, unless some are named."""
 
-    seller_ids: list[int] = []
+    seller_ids: list[int] = Field(default_factory=list, description="empty for every seller")
     trigger: str = "schedule"
 
 

@@ -31,7 +31,7 @@ T = TypeVar("T")
 )
 @failing_by_class
 def product_embeddings(warehouse: WarehouseParam, images: ImagesParam, encoders: EncodersParam) -> dg.MaterializeResult:
-    """A 768-d unit vector of picture and words; only what changed is embedded. One row per product and model version."""
+    """A 768-d unit vector of picture and words; only what changed is embedded. One row per product and model."""
     started = time.monotonic()
     encoder = encoders.load()
     pending = embeddings.pending(warehouse, encoder.version)

@@ -48,5 +48,5 @@ def test_a_pickle_among_the_arrays_is_never_loaded(tmp_path):
 
 def test_an_absent_server_is_said_by_its_address(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with pytest.raises(StoreUnreachable, match="127.0.0.1:9"):
+    with pytest.raises(StoreUnreachable, match=r"127\.0\.0\.1:9"):
         ModelRegistry("http://127.0.0.1:9").newest("als_a")
