@@ -58,6 +58,11 @@ class EmbeddedPostgres:
         options = [part for setting in settings for part in ("-c", setting)]
         return [*_privileges()[0], str(binary("postgres")), "-D", str(self.data), *options]
 
+    @property
+    def user(self) -> int | None:
+        """Whom the server runs as; None for the one who starts it."""
+        return _privileges()[1]
+
     def prepare(self) -> None:
         """Make the cluster unless it exists; a half-made one is made anew."""
         making = self.data.with_name(self.data.name + ".making")
