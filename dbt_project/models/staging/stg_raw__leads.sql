@@ -1,0 +1,21 @@
+with source as (
+
+    select * from {{ source('raw', 'leads') }}
+
+),
+
+renamed as (
+
+    select
+        event_id,
+        seller_id,
+        product_id,
+        user_id,
+        channel,
+        occurred_at,
+        received_at
+    from source
+
+)
+
+select * from renamed
