@@ -15,7 +15,7 @@ from marketplace.local.processes import ProcessRecord, alive, end
 PREFERRED_PORTS = {
     "postgres": 5432,
     "milvus": 19530,
-    "shop": 8008,
+    "shop": 8090,
     "api": 8000,
     "mlflow": 5000,
     "code-server": 4000,
