@@ -12,6 +12,8 @@ from marketplace.storage.warehouse import Warehouse
 from tests.warehouse import world
 from tests.warehouse.dbt_command import Dbt
 
+COPY = "small_world_to_change"
+
 
 @pytest.fixture(scope="session")
 def dbt(postgres: EmbeddedPostgres, scratch: Path) -> Dbt:
@@ -24,10 +26,17 @@ def dbt(postgres: EmbeddedPostgres, scratch: Path) -> Dbt:
 
 
 @pytest.fixture(scope="session")
-def build(dbt: Dbt) -> dict[str, str]:
+def build(dbt: Dbt, postgres: EmbeddedPostgres) -> dict[str, str]:
     """The status of every dbt model and test, after the marts of the small world were built."""
     dbt("build")
+    postgres.create_database(COPY, template="small_world")  # now, while nothing is connected to it
     return dbt.results()
+
+
+@pytest.fixture(scope="session")
+def copied_url(postgres: EmbeddedPostgres, build: dict[str, str]) -> str:
+    """The URL of a copy of the built small world, for tests that change it."""
+    return postgres.url(COPY)
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +45,10 @@ def marts(dbt: Dbt, build: dict[str, str]) -> Iterator[Warehouse]:
     opened = Warehouse(dbt.database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def documented(dbt: Dbt, build: dict[str, str]) -> Dbt:
+    """dbt after it wrote its documentation, with every analysis compiled."""
+    dbt("docs", "generate")
+    return dbt

@@ -55,4 +55,7 @@ class Dbt:
 
     def results(self) -> dict[str, str]:
         """The status of every node of the last command, by the node's name."""
-        return {result["unique_id"].split(".")[2]: result["status"] for result in self.artifact("run_results.json")["results"]}
+        return {
+            result["unique_id"].split(".")[2]: result["status"]
+            for result in self.artifact("run_results.json")["results"]
+        }

@@ -1,7 +1,7 @@
 """A market small enough to count by hand, with the awkward cases on purpose.
 
-Two sellers. Amina sells a basket and a mat, Kofi shoes. One event fell just after midnight in Nairobi, one click fired twice,
-one view is of a product that nobody sells, one chat is about another seller's product, one about none.
+Two sellers: Amina sells a basket and a mat, Kofi shoes. One view fell on midnight in Nairobi, one click fired
+twice, one view is of a product that nobody sells, one chat is about another seller's product, one about none.
 """
 
 from __future__ import annotations
@@ -51,7 +51,11 @@ def lead(event_id: str, seller_id: int, product_id: int | None, at: datetime, **
 
 SELLERS = [seller(AMINA, "Amina", "KES", "KE"), seller(KOFI, "Kofi", "GHS", "GH")]
 SYNC = {"sync_id": "s1", "seller_id": AMINA, "trigger": "command", "status": "done", "started_at": SYNCED}
-PRODUCTS = [product(BASKET, AMINA, "Baskets", 250000), product(MAT, AMINA, "Mats", None), product(SHOES, KOFI, "", 90000)]
+PRODUCTS = [
+    product(BASKET, AMINA, "Baskets", 250000),
+    product(MAT, AMINA, "Mats", None),
+    product(SHOES, KOFI, "", 90000),
+]
 QUALITY = [
     {"product_id": BASKET, "content_hash": "now", "verdict": "approved", "reasons": []},
     {"product_id": MAT, "content_hash": "now", "verdict": "flagged", "reasons": ["no_price"]},
