@@ -160,3 +160,13 @@ def test_the_marts_that_others_read_keep_their_columns(models: dict[str, Node]) 
         *["funnel_on", "seller_id", "category", "views", "clicks", "whatsapp_starts", "wishlists", "purchases"],
         *["view_to_click_rate", "click_to_whatsapp_rate"],
     ]
+
+
+def test_every_singular_test_is_described_and_names_the_asset_whose_check_it_is(manifest: dict[str, Any]) -> None:
+    tests = (node for node in manifest["nodes"].values() if node["resource_type"] == "test")
+    singular = [node for node in tests if node.get("test_metadata") is None]
+    assert len(singular) == 5
+    for node in singular:
+        checked = node["config"]["meta"]["dagster"]["ref"]["name"]
+        assert node["description"].strip(), node["name"]
+        assert f"model.soko.{checked}" in node["depends_on"]["nodes"], node["name"]

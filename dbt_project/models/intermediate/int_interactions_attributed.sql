@@ -1,6 +1,4 @@
--- One row per interaction with a known product. A table, because three models and many checks read it.
-{{ config(materialized='table') }}
-
+-- One row per interaction with a known product.
 with interactions as (
 
     select * from {{ ref('int_interactions_deduplicated') }}

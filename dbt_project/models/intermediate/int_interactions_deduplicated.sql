@@ -1,4 +1,7 @@
 -- One row per interaction. A click that fired twice comes with two event ids but at one and the same instant.
+-- A table: every fact and check after it reads it, and sorting the events once is enough.
+{{ config(materialized='table') }}
+
 with interactions as (
 
     select * from {{ ref('stg_raw__interactions') }}
