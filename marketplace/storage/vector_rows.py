@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ def other_models(model_version: str) -> str:
 
 def nlist_for(products: int) -> int:
     """How many cells an IVF index of so many products has: four times the root, as FAISS advises, at most 8192."""
-    return max(1, min(round(4 * products**0.5), products, 8192))
+    return max(1, min(round(4 * math.sqrt(products)), products, 8192))
 
 
 def _quoted(text: str) -> str:

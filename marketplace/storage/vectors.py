@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from threading import Lock
 from typing import Any, Literal, TypeVar
-from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.errors import ArtifactUnavailable, ConfigurationError, InputRejected, NotFound, StoreUnreachable
+from marketplace.errors import ArtifactUnavailable, InputRejected, NotFound
+from marketplace.storage.milvus import SLOW_SECONDS, Milvus
 from marketplace.storage.vector_rows import (
     DIMENSIONS,
     TEXT_BYTES,
@@ -33,14 +32,15 @@ IndexType = Literal["IVF_FLAT", "HNSW", "FLAT"]
 T = TypeVar("T")
 
 BATCH = 500
-SLOW_SECONDS = 1800.0  # to insert, flush, index or load a whole collection
-MAX_LIMIT = 1000
+MOST_HITS = 1000
+MOST_PROBLEMS = 20
 PARTITIONS = 16
-# A published collection never changes, and it was read with Strong before it was published, so searches
-# need not wait for the newest writes: on a standalone server that wait is 0.2 s a search.
+TWINS = 10  # products of one picture and text share a vector, and any of them may be found first
+# A published collection never changes, and was read with Strong consistency before it was published, so
+# searches need not wait for the newest writes: on a standalone server that wait is 0.2 s a search.
 SETTLED = "Eventually"
-_NOT_LOADED = 101
-_NOT_FOUND = (100, 1600)  # collection, alias
+# Lite looks for a category only in the cells it probes, so a narrow search must probe them all.
+EVERY_CELL = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,6 @@ class IndexHealth:
     products: int
     model_version: str | None
     index_type: str | None
-    is_loaded: bool
 
 
 class Vectors:
@@ -95,14 +94,8 @@ class Vectors:
     """
 
     def __init__(self, uri: str, token: str = "", timeout: float = 10.0, *, alias: str = "product_embeddings") -> None:
-        if urlsplit(uri).scheme not in ("http", "https", "tcp"):
-            raise ConfigurationError(f"SOKO_MILVUS_URI must be http://host:port or https://host:port, not {uri!r}")
-        self.uri = uri
+        self.milvus = Milvus(uri, token, timeout)
         self.alias = alias
-        self._token = token
-        self._timeout = timeout
-        self._client: Any = None
-        self._lock = Lock()
 
     def build(
         self, collection: str, rows: Iterable[VectorRow], *, nlist: int, index_type: IndexType = "IVF_FLAT"
@@ -114,18 +107,15 @@ class Vectors:
         InputRejected
             If the collection is being served, or a vector is not a finite unit vector.
         """
-        if collection == self.current():
-            raise InputRejected(f"{collection} is being served, so it cannot be built anew")
         self.drop(collection)
-        self._slowly(lambda client, timeout: self._create(client, collection, timeout))
+        self._create(collection)
         count = 0
         for batch in _batches(rows, BATCH):
-            entities = [row.entity() for row in batch]
-            self._slowly(lambda client, timeout, rows=entities: client.insert(collection, rows, timeout=timeout))
+            self.milvus.ask("insert", collection, [row.entity() for row in batch], seconds=SLOW_SECONDS)
             count += len(batch)
-        self._slowly(lambda client, timeout: client.flush(collection, timeout=timeout))
-        self._slowly(lambda client, timeout: self._index(client, collection, nlist, index_type, timeout))
-        self._load(collection)
+        self.milvus.ask("flush", collection, seconds=SLOW_SECONDS)
+        self.milvus.ask("create_index", collection, _index(nlist, index_type), seconds=SLOW_SECONDS)
+        self.milvus.load(collection)
         log.info("built %s from %d products, %s, nlist %d", collection, count, index_type, nlist)
 
     def verify(self, collection: str, *, product_ids: Sequence[int], model_version: str, sample: int = 32) -> Report:
@@ -136,18 +126,17 @@ class Vectors:
         problems = []
         found = self.count(collection)
         if found != len(product_ids):
-            problems.append(f"holds {found} products, not {len(product_ids)}")
-        strangers = self.count(collection, other_models(model_version))
-        if strangers:
+            problems.append(f"holds {found} rows, not {len(product_ids)}")
+        if strangers := self.count(collection, other_models(model_version)):
             problems.append(f"{strangers} products are of another model than {model_version}")
-        chosen = _spread(product_ids, sample)
-        kept: dict[int, NDArray[np.float32]] = {}
+        every = max(1, len(product_ids) // sample)
+        chosen: dict[int, NDArray[np.float32]] = {}
         for ids in _batches(product_ids, BATCH):
             vectors = self._vectors(collection, ids, "Strong")
             problems += _flaws(ids, vectors)
-            kept |= {product_id: vectors[product_id] for product_id in ids if product_id in chosen & vectors.keys()}
-        problems += self._lost(collection, kept)
-        return Report(collection, model_version, len(product_ids), found, len(kept), tuple(problems[:20]))
+            chosen |= {product_id: vectors[product_id] for product_id in ids[::every] if product_id in vectors}
+        problems += self._lost(collection, chosen)
+        return Report(collection, model_version, len(product_ids), found, len(chosen), tuple(problems[:MOST_PROBLEMS]))
 
     def publish(self, collection: str) -> None:
         """Serve the collection from now on; the switch is one step, and searches never meet a gap.
@@ -157,11 +146,9 @@ class Vectors:
         ArtifactUnavailable
             If there is no such collection.
         """
-        self._load(collection)
-        if self.current() is None:
-            self._ask(lambda client, timeout: client.create_alias(collection, self.alias, timeout=timeout))
-        else:
-            self._ask(lambda client, timeout: client.alter_alias(collection, self.alias, timeout=timeout))
+        self.milvus.load(collection)
+        switch = "create_alias" if self.current() is None else "alter_alias"
+        self.milvus.ask(switch, collection, self.alias)
         log.info("%s now serves %s", self.alias, collection)
 
     def drop(self, collection: str) -> None:
@@ -172,41 +159,30 @@ class Vectors:
         InputRejected
             If the collection is being served.
         """
-        if collection in (self.alias, self.current()):
-            raise InputRejected(f"{collection} is being served, so it cannot be dropped")
-        self._slowly(lambda client, timeout: client.drop_collection(collection, timeout=timeout))
+        if collection in (self.alias, self.current()):  # Lite would drop what an alias stands for
+            raise InputRejected(f"{collection} is being served, so it can be neither dropped nor built anew")
+        self.milvus.ask("drop_collection", collection, seconds=SLOW_SECONDS)
 
     def release(self, collection: str) -> None:
         """Free the memory of a collection that is kept but not served; publishing loads it again."""
-        self._slowly(lambda client, timeout: client.release_collection(collection, timeout=timeout))
+        self.milvus.ask("release_collection", collection, seconds=SLOW_SECONDS)
 
     def collections(self) -> list[str]:
         """Every collection that was built for the alias, served or not, in order of name."""
         ours = re.compile(rf"{re.escape(self.alias)}_[0-9a-f]{{16}}(_b)?")
-        names = self._ask(lambda client, timeout: client.list_collections(timeout=timeout))
-        return sorted(name for name in names if ours.fullmatch(name))
+        return sorted(name for name in self.milvus.ask("list_collections") if ours.fullmatch(name))
 
     def current(self) -> str | None:
         """The collection that is being served, None when nothing was published yet."""
         try:
-            answer = self._ask(lambda client, timeout: client.describe_alias(self.alias, timeout=timeout))
+            return str(self.milvus.ask("describe_alias", self.alias)["collection_name"])
         except ArtifactUnavailable:
             return None
-        return str(answer["collection_name"])
 
     def count(self, collection: str, expression: str = "") -> int:
         """How many rows of the collection meet the expression, newest writes included."""
-        answer = self._read(
-            collection,
-            lambda client, timeout: client.query(
-                collection,
-                filter=expression,
-                output_fields=["count(*)"],
-                consistency_level="Strong",
-                timeout=timeout,
-            ),
-        )
-        return int(answer[0]["count(*)"])
+        counted = {"filter": expression, "output_fields": ["count(*)"], "consistency_level": "Strong"}
+        return int(self.milvus.read("query", collection, **counted)[0]["count(*)"])
 
     def search(
         self,
@@ -227,22 +203,25 @@ class Vectors:
         InputRejected
             If the vector is no unit vector or the limit is not in 1..1000.
         """
-        if not 1 <= limit <= MAX_LIMIT:
-            raise InputRejected(f"limit must be between 1 and {MAX_LIMIT}, not {limit}")
+        if not 1 <= limit <= MOST_HITS:
+            raise InputRejected(f"limit must be between 1 and {MOST_HITS}, not {limit}")
         wanted = unit_vector(vector, "the query")
         expression = condition(category=category, seller_id=seller_id, exclude=exclude)
-        # Lite looks for the category among the cells it probes, so a narrow search must probe them all.
-        narrow = category is not None or seller_id is not None
-        found = self._nearest(self.alias, [wanted], limit, expression, SETTLED, narrow=narrow)[0]
-        for hit in found:
-            if model_version is not None and hit["entity"]["model_version"] != model_version:
-                raise ArtifactUnavailable(
-                    f"the index holds vectors of {hit['entity']['model_version']}, the query is of {model_version}"
-                )
-        return [_hit(hit) for hit in found]
+        is_narrow = category is not None or seller_id is not None
+        hits = self._nearest(self.alias, [wanted], limit, expression, SETTLED, nprobe=EVERY_CELL if is_narrow else 64)
+        others = {hit["entity"]["model_version"] for hit in hits[0]} - {model_version}
+        if model_version is not None and others:
+            raise ArtifactUnavailable(f"the index holds vectors of {others.pop()}, the query is of {model_version}")
+        return [_hit(hit) for hit in hits[0]]
 
     def vectors_of(self, product_ids: Collection[int]) -> dict[int, NDArray[np.float32]]:
-        """The published vectors of those products that are published."""
+        """The published vectors of those products that are published.
+
+        Raises
+        ------
+        ArtifactUnavailable
+            If nothing is published.
+        """
         vectors: dict[int, NDArray[np.float32]] = {}
         for ids in _batches(product_ids, BATCH):
             vectors |= self._vectors(self.alias, ids, SETTLED)
@@ -263,33 +242,24 @@ class Vectors:
 
     def health(self) -> IndexHealth:
         """What is served, by which server."""
-        server = str(self._ask(lambda client, timeout: client.get_server_version(timeout=timeout)))
+        server = str(self.milvus.ask("get_server_version"))
         collection = self.current()
         if collection is None:
-            return IndexHealth(server, None, 0, None, None, is_loaded=False)
-        index = self._ask(lambda client, timeout: client.describe_index(collection, "embedding", timeout=timeout))
-        state = self._ask(lambda client, timeout: client.get_load_state(collection, timeout=timeout))
-        stats = self._ask(lambda client, timeout: client.get_collection_stats(collection, timeout=timeout))
-        return IndexHealth(
-            server,
-            collection,
-            int(stats["row_count"]),
-            self._model_version(collection),
-            str(index["index_type"]),
-            is_loaded=getattr(state["state"], "name", "") == "Loaded",
-        )
+            return IndexHealth(server, None, 0, None, None)
+        index = self.milvus.ask("describe_index", collection, "embedding")
+        some = {"filter": "product_id >= 0", "output_fields": ["model_version"], "limit": 1}
+        first = self.milvus.read("query", collection, **some)
+        version = str(first[0]["model_version"]) if first else None
+        return IndexHealth(server, collection, self.count(collection), version, str(index["index_type"]))
 
     def close(self) -> None:
         """Let the connection go; the next call connects again."""
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        self.milvus.close()
 
-    def _create(self, client: Any, collection: str, timeout: float) -> None:
-        from pymilvus import DataType
+    def _create(self, collection: str) -> None:
+        from pymilvus import DataType, MilvusClient
 
-        schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
+        schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("product_id", DataType.INT64, is_primary=True)
         schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=DIMENSIONS)
         for name, size in TEXT_BYTES.items():
@@ -297,15 +267,7 @@ class Vectors:
         schema.add_field("price", DataType.FLOAT)
         for name in ("seller_id", "created_at", "last_hydrated_at"):
             schema.add_field(name, DataType.INT64)
-        client.create_collection(
-            collection, schema=schema, consistency_level="Strong", num_partitions=PARTITIONS, timeout=timeout
-        )
-
-    def _index(self, client: Any, collection: str, nlist: int, index_type: IndexType, timeout: float) -> None:
-        shapes = {"IVF_FLAT": {"nlist": nlist}, "HNSW": {"M": 16, "efConstruction": 200}, "FLAT": {}}
-        params = client.prepare_index_params()
-        params.add_index("embedding", index_type=index_type, metric_type="L2", params=shapes[index_type])
-        client.create_index(collection, params, timeout=timeout)
+        self.milvus.ask("create_collection", collection, schema=schema, num_partitions=PARTITIONS, seconds=SLOW_SECONDS)
 
     def _nearest(
         self,
@@ -315,55 +277,66 @@ class Vectors:
         expression: str,
         consistency: str,
         *,
-        narrow: bool = False,
-    ) -> list[list[dict[str, Any]]]:
-        effort = {"nprobe": 65536 if narrow else 64, "ef": max(64, limit)}  # cells of IVF, candidates of HNSW
-        answer = self._read(
-            collection,
-            lambda client, timeout: client.search(
+        nprobe: int = 64,
+    ) -> list[Sequence[Mapping[str, Any]]]:
+        return list(
+            self.milvus.read(
+                "search",
                 collection,
                 data=list(vectors),
                 anns_field="embedding",
                 limit=limit,
                 filter=expression,
-                search_params={"metric_type": "L2", "params": effort},
-                output_fields=["product_id", "category", "seller_id", "model_version"],
+                search_params={"metric_type": "L2", "params": {"nprobe": nprobe, "ef": max(64, limit)}},
+                output_fields=["category", "seller_id", "model_version"],
                 consistency_level=consistency,
-                timeout=timeout,
-            ),
+            )
         )
-        return list(answer)
 
     def _vectors(self, collection: str, ids: Sequence[int], consistency: str) -> dict[int, NDArray[np.float32]]:
-        rows = self._read(
-            collection,
-            lambda client, timeout: client.query(
-                collection,
-                filter=condition(only=ids),
-                output_fields=["product_id", "embedding"],
-                consistency_level=consistency,
-                timeout=timeout,
-            ),
-        )
+        wanted = {"filter": condition(only=ids), "output_fields": ["embedding"], "consistency_level": consistency}
+        rows = self.milvus.read("query", collection, **wanted)
         return {int(row["product_id"]): np.asarray(row["embedding"], np.float32) for row in rows}
 
-    def _lost(self, collection: str, vectors: dict[int, NDArray[np.float32]]) -> list[str]:
-        """Which products are not found by their own vector; twins of one picture and text may stand in for each other."""
-        if not vectors:
-            return []
-        answers = self._nearest(collection, list(vectors.values()), 10, "", "Strong")
+    def _lost(self, collection: str, vectors: Mapping[int, NDArray[np.float32]]) -> list[str]:
         lost = []
-        for product_id, hits in zip(vectors, answers, strict=True):
-            nearest = [_hit(hit) for hit in hits if _hit(hit).similarity > 1 - UNIT_TOLERANCE]
-            if product_id not in {hit.product_id for hit in nearest} and len(nearest) < 10:
-                lost.append(f"product {product_id} is not its own nearest neighbour")
+        for ids in _batches(vectors, BATCH):
+            answers = self._nearest(collection, [vectors[product_id] for product_id in ids], TWINS, "", "Strong")
+            for product_id, hits in zip(ids, answers, strict=True):
+                nearest = {hit.product_id for hit in map(_hit, hits) if hit.similarity > 1 - UNIT_TOLERANCE}
+                if product_id not in nearest and len(nearest) < TWINS:
+                    lost.append(f"product {product_id} is not found by its own vector")
         return lost
 
-    def _model_version(self, collection: str) -> str | None:
-        rows = self._read(
-            collection,
-            lambda client, timeout: client.query(
-                collection, filter="product_id >= 0", output_fields=["model_version"], limit=1, timeout=timeout
-            ),
-        )
-        return str(rows[0]["model_version"]) if rows else None
+
+def _index(nlist: int, index_type: IndexType) -> Any:
+    from pymilvus import MilvusClient
+
+    shapes = {"IVF_FLAT": {"nlist": nlist}, "HNSW": {"M": 16, "efConstruction": 200}, "FLAT": {}}
+    params = MilvusClient.prepare_index_params()
+    params.add_index("embedding", index_type=index_type, metric_type="L2", params=shapes[index_type])
+    return params
+
+
+def _hit(found: Mapping[str, Any]) -> Hit:
+    entity = found["entity"]
+    # Milvus answers L2 with the square of the distance: |a - b|^2 = 2 - 2 cos for unit vectors.
+    similarity = min(1.0, max(-1.0, 1 - float(found["distance"]) / 2))
+    return Hit(int(found["product_id"]), similarity, str(entity["category"]), int(entity["seller_id"]))
+
+
+def _flaws(ids: Sequence[int], vectors: Mapping[int, NDArray[np.float32]]) -> Iterator[str]:
+    for product_id in ids:
+        try:
+            if product_id in vectors:
+                unit_vector(vectors[product_id], f"product {product_id}")
+            else:
+                yield f"product {product_id} is missing"
+        except InputRejected as error:
+            yield str(error)
+
+
+def _batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(rows)
+    while batch := list(islice(iterator, size)):
+        yield batch

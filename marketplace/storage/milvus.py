@@ -1,0 +1,102 @@
+"""One Milvus: a connection made when it is needed, bounded waits, and errors said in our words."""
+
+from __future__ import annotations
+
+import logging
+from threading import Lock
+from typing import Any
+from urllib.parse import urlsplit
+
+from marketplace.errors import ArtifactUnavailable, ConfigurationError, MarketplaceError, StoreUnreachable
+
+CONNECT_SECONDS = 3.0
+SLOW_SECONDS = 1800.0  # to insert, flush, index or load a whole collection
+_NOT_LOADED = 101
+_NOT_FOUND = (100, 1600)  # collection, alias
+_UNAUTHENTICATED = (1400, 1401)
+
+
+class Milvus:
+    """A Milvus server, Lite or standalone; when it was away, the next question finds it again.
+
+    Every question raises StoreUnreachable when the server does not answer within
+    `timeout` seconds, at once when nothing listens there.
+    """
+
+    def __init__(self, uri: str, token: str = "", timeout: float = 10.0) -> None:
+        if urlsplit(uri).scheme not in ("http", "https", "tcp"):
+            raise ConfigurationError(f"SOKO_MILVUS_URI must be http://host:port or https://host:port, not {uri!r}")
+        self.where = uri.rpartition("@")[2] if "@" in uri else uri
+        self._uri = uri
+        self._token = token
+        self._timeout = timeout
+        self._connected: Any = None
+        self._lock = Lock()
+
+    def ask(self, question: str, *arguments: Any, seconds: float | None = None, **named: Any) -> Any:
+        """The answer of the pymilvus client's method of that name.
+
+        Raises
+        ------
+        StoreUnreachable
+            If the server does not answer in time, or cannot do what it is asked.
+        ArtifactUnavailable
+            If it knows no such collection or alias.
+        ConfigurationError
+            If it does not take the token.
+        """
+        from grpc import RpcError
+        from pymilvus.exceptions import MilvusException
+
+        try:
+            method = getattr(self._client(), question)
+            return method(*arguments, timeout=seconds or self._timeout, **named)
+        except MilvusException as error:
+            raise self._translated(error.code, error.message) from error
+        except RpcError as error:
+            raise self._translated(error.code(), error.details()) from error
+
+    def read(self, question: str, collection: str, **named: Any) -> Any:
+        """The answer of a collection, which is loaded first where a restart left it unloaded."""
+        try:
+            return self.ask(question, collection, **named)
+        except _NotLoaded:
+            self.load(collection)
+            return self.ask(question, collection, **named)
+
+    def load(self, collection: str) -> None:
+        """The collection can be read afterwards."""
+        self.ask("load_collection", collection, seconds=SLOW_SECONDS)
+
+    def close(self) -> None:
+        """Let the connection go; the next question connects again."""
+        with self._lock:
+            client, self._connected = self._connected, None
+        if client is not None:
+            client.close()
+
+    def _client(self) -> Any:
+        with self._lock:
+            if self._connected is None:
+                from pymilvus import MilvusClient
+
+                # It logs a traceback for every error that it also raises to us.
+                logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+                waiting = min(self._timeout, CONNECT_SECONDS)
+                self._connected = MilvusClient(self._uri, token=self._token, timeout=waiting, dedicated=True)
+            return self._connected
+
+    def _translated(self, code: Any, message: object) -> MarketplaceError:
+        reason = str(message).strip().splitlines()[0] if str(message).strip() else str(code)
+        name = getattr(code, "name", "")  # of a gRPC status
+        if code in _UNAUTHENTICATED or name in ("UNAUTHENTICATED", "PERMISSION_DENIED") or "auth check" in reason:
+            return ConfigurationError(f"Milvus at {self.where} does not take SOKO_MILVUS_TOKEN: {reason}")
+        if code == _NOT_LOADED:
+            return _NotLoaded(f"Milvus at {self.where}: {reason}")
+        if code in _NOT_FOUND:
+            return ArtifactUnavailable(f"Milvus at {self.where}: {reason}")
+        return StoreUnreachable(f"Milvus at {self.where}: {reason}")
+
+
+class _NotLoaded(ArtifactUnavailable):
+    """The collection is there, but not in memory."""
