@@ -132,7 +132,7 @@ def hydrated_products(
         )
 
     audits, failures = _each(waiting, hydrate)
-    found = catalog.products(warehouse)
+    found = catalog.live_products(warehouse)
     changes = audit.changes_of(warehouse, [done.sync_id for done in audits])
     in_catalog = dg.MaterializeResult(
         asset_key="products",

@@ -39,7 +39,7 @@ def test_no_price_is_none_and_never_zero(text):
     "text", ["abc", "KSh", "call 0712", "1e309", "nan", "-500", "12.345", "9" * 30, "XYZ 500", "740 - 646"]
 )
 def test_what_is_no_price_is_refused_with_its_text(text):
-    with pytest.raises(PriceUnreadable, match="is|has|names"):
+    with pytest.raises(PriceUnreadable, match=r"is|has|names"):
         read_price(text, "KES")
 
 

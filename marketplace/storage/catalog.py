@@ -1,0 +1,131 @@
+"""Sellers, products and verdicts in Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from marketplace.catalog.prices import minor_digits
+from marketplace.catalog.products import Price, Product, Seller
+from marketplace.catalog.quality import RULES_VERSION, Judged, judge
+from marketplace.errors import NotFound
+from marketplace.storage.tables import product_quality, products
+from marketplace.storage.tables import sellers as sellers_table
+from marketplace.storage.warehouse import Warehouse
+
+SELLER_COLUMNS = [column for column in sellers_table.c if column.name != "created_at"]
+BATCH = 500
+
+
+def sellers(warehouse: Warehouse, *, active_only: bool = True) -> list[Seller]:
+    """Sellers by handle."""
+    statement = sa.select(*SELLER_COLUMNS).order_by(sellers_table.c.handle)
+    if active_only:
+        statement = statement.where(sellers_table.c.is_active)
+    with warehouse.begin() as connection:
+        return [Seller(**row) for row in connection.execute(statement).mappings()]
+
+
+def seller(warehouse: Warehouse, seller_id: int) -> Seller:
+    """One seller.
+
+    Raises
+    ------
+    NotFound
+        If nobody has that id.
+    """
+    with warehouse.begin() as connection:
+        statement = sa.select(*SELLER_COLUMNS).where(sellers_table.c.seller_id == seller_id)
+        row = connection.execute(statement).mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"no seller has the id {seller_id}")
+    return Seller(**row)
+
+
+def add_seller(warehouse: Warehouse, added: Seller) -> None:
+    """Keep a seller; one who is known is brought up to date."""
+    values = asdict(added)
+    changed = {name: value for name, value in values.items() if name != "seller_id"}
+    statement = insert(sellers_table).values(**values)
+    with warehouse.begin() as connection:
+        connection.execute(statement.on_conflict_do_update(index_elements=["seller_id"], set_=changed))
+
+
+def products_of(connection: sa.Connection, seller_id: int) -> dict[str, Product]:
+    """Everything a seller ever offered, gone or not, by the source's own id."""
+    rows = connection.execute(sa.select(products).where(products.c.seller_id == seller_id))
+    return {row.source_ref: product_from(row) for row in rows}
+
+
+def live_products(warehouse: Warehouse) -> list[Product]:
+    """Every product that is not gone, by id."""
+    with warehouse.begin() as connection:
+        rows = connection.execute(sa.select(products).where(~products.c.is_gone).order_by(products.c.product_id))
+        return [product_from(row) for row in rows]
+
+
+def product_from(row: sa.Row[Any]) -> Product:
+    """The product of a row of the products table."""
+    price = Price(row.price_minor, row.currency, row.price_up_to_minor) if row.price_minor is not None else None
+    return Product(
+        product_id=row.product_id,
+        seller_id=row.seller_id,
+        source_ref=row.source_ref,
+        title=row.title,
+        url=row.url,
+        description=row.description,
+        category=row.category,
+        price=price,
+        image_url=row.image_url,
+        image_sha256=row.image_sha256,
+        in_stock=row.in_stock,
+        content_hash=row.content_hash,
+        is_gone=row.is_gone,
+        first_seen_at=row.first_seen_at,
+        last_seen_at=row.last_seen_at,
+        last_hydrated_at=row.last_hydrated_at,
+    )
+
+
+def judge_products(warehouse: Warehouse, now: datetime) -> int:
+    """How many products were judged: those that changed since their verdict, or whose rules did."""
+    stale = sa.or_(
+        product_quality.c.product_id.is_(None),
+        product_quality.c.content_hash != products.c.content_hash,
+        product_quality.c.rules_version != RULES_VERSION,
+    )
+    statement = (
+        sa.select(products)
+        .outerjoin(product_quality, product_quality.c.product_id == products.c.product_id)
+        .where(stale)
+        .order_by(products.c.product_id)
+    )
+    with warehouse.begin() as connection:
+        rows = [_verdict(product_from(row), now) for row in connection.execute(statement)]
+        for start in range(0, len(rows), BATCH):
+            _upsert_verdicts(connection, rows[start : start + BATCH])
+    return len(rows)
+
+
+def _verdict(product: Product, now: datetime) -> dict[str, Any]:
+    digits = minor_digits(product.price.currency if product.price else None)
+    judgement = judge(Judged(product.title, product.price, digits, product.image_sha256 is not None))
+    return {
+        "product_id": product.product_id,
+        "content_hash": product.content_hash,
+        "verdict": judgement.verdict,
+        "reasons": list(judgement.reasons),
+        "rules_version": RULES_VERSION,
+        "judged_at": now,
+    }
+
+
+def _upsert_verdicts(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    statement = insert(product_quality)
+    changed = {name: statement.excluded[name] for name in rows[0] if name != "product_id"}
+    connection.execute(statement.on_conflict_do_update(index_elements=["product_id"], set_=changed), rows)

@@ -1,0 +1,42 @@
+"""Verdicts and their reasons."""
+
+from __future__ import annotations
+
+import pytest
+
+from marketplace.catalog.products import Price
+from marketplace.catalog.quality import REASONS, RULES, Judged, judge
+
+
+def judged(title="Kitenge dress", price=Price(129_900, "KES"), has_picture=True):  # noqa: B008 - frozen
+    return judge(Judged(title, price, 2, has_picture))
+
+
+def test_a_sound_product_is_approved_without_reasons():
+    assert judged() == judge(Judged("ቀሚስ", Price(100, "ETB"), 2, True))
+    assert (judged().verdict, judged().reasons) == ("approved", ())
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict", "reasons"),
+    [
+        ({"title": " "}, "rejected", ("title_missing",)),
+        ({"title": "Product 12"}, "rejected", ("title_placeholder",)),
+        ({"title": "test product #3"}, "rejected", ("title_placeholder",)),
+        ({"title": "???"}, "rejected", ("title_placeholder",)),
+        ({"price": Price(0, "KES")}, "rejected", ("price_absurd",)),
+        ({"price": Price(10**11, "KES")}, "rejected", ("price_absurd",)),
+        ({"title": "Dress, call 0712 345 678"}, "flagged", ("title_contact",)),
+        ({"title": "BEST DRESS EVER"}, "flagged", ("title_shouts",)),
+        ({"title": "dress " * 40}, "flagged", ("title_too_long",)),
+        ({"has_picture": False}, "flagged", ("picture_missing",)),
+        ({"price": None, "has_picture": False}, "flagged", ("picture_missing", "price_missing")),
+    ],
+)
+def test_each_rule_gives_its_verdict_and_reason(changed, verdict, reasons):
+    found = judged(**changed)
+    assert (found.verdict, found.reasons) == (verdict, reasons)
+
+
+def test_every_rule_has_a_sentence_for_people():
+    assert RULES.keys() == REASONS.keys()

@@ -1,0 +1,126 @@
+"""A sync stores exactly what changed, removes only what is proven gone, and survives being killed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from marketplace.errors import StoreUnreachable
+from marketplace.ingestion.sync import sync_seller
+from marketplace.storage.catalog import live_products
+from marketplace.storage.tables import product_changes, products, syncs
+
+from .conftest import NOW
+
+
+@pytest.fixture
+def sync(warehouse, images, shelf, seller):
+    def run(hours=0):
+        return sync_seller(
+            warehouse, images, shelf, seller, trigger="command", now=NOW + timedelta(hours=hours), brake_share=0.5
+        )
+
+    return run
+
+
+def changes(warehouse, sync_id):
+    with warehouse.begin() as connection:
+        rows = connection.execute(sa.select(product_changes).where(product_changes.c.sync_id == sync_id))
+        return [(row.kind, row.field, row.old_value, row.new_value) for row in rows]
+
+
+def state(warehouse):
+    shown = [column for column in products.c if column.name not in {"updated_at", "words"}]
+    with warehouse.begin() as connection:
+        stored = connection.execute(sa.select(*shown).order_by(products.c.product_id)).all()
+        changed = connection.execute(
+            sa.select(product_changes.c.product_id, product_changes.c.kind).order_by(product_changes.c.product_id)
+        ).all()
+    return stored, changed
+
+
+def test_a_second_sync_of_the_same_catalog_changes_nothing(sync, warehouse):
+    first, second = sync(), sync(6)
+    assert (first.new, first.unchanged) == (60, 0)
+    assert (second.new, second.unchanged, changes(warehouse, second.sync_id)) == (0, 60, [])
+    with warehouse.begin() as connection:
+        touched = connection.execute(sa.select(products.c.updated_at, products.c.last_seen_at).distinct()).all()
+    assert touched == [(NOW, NOW + timedelta(hours=6))]
+
+
+def test_a_changed_price_is_exactly_one_price_change(sync, shelf, warehouse):
+    sync()
+    shelf.put("07", price=900)
+    audit = sync(6)
+    assert (audit.price_changed, audit.other_changed, audit.unchanged) == (1, 0, 59)
+    assert changes(warehouse, audit.sync_id) == [("price", "price", "100000 KES", "90000 KES")]
+
+
+def test_a_product_that_a_complete_scan_lacks_is_gone_and_comes_back_when_shown(sync, shelf, warehouse):
+    sync()
+    kept = shelf.products.pop("07")
+    assert sync(6).gone == 1
+    assert len(live_products(warehouse)) == 59
+    assert sync(12).gone == 0
+    shelf.products["07"] = kept
+    audit = sync(18)
+    assert changes(warehouse, audit.sync_id) == [("other", "status", "gone", "live")]
+
+
+def test_an_incomplete_scan_removes_nothing(sync, shelf, warehouse):
+    sync()
+    shelf.products.pop("07")
+    shelf.is_complete = False
+    audit = sync(6)
+    assert (audit.status, audit.gone) == ("partial", 0)
+    assert len(live_products(warehouse)) == 60
+
+
+def test_a_page_that_is_not_found_removes_its_product_alone(sync, shelf, warehouse):
+    sync()
+    shelf.gone.add("07")
+    shelf.is_complete = False
+    assert sync(6).gone == 1
+    assert "07" not in {product.source_ref for product in live_products(warehouse)}
+
+
+def test_a_catalog_that_vanishes_at_once_is_kept(sync, shelf, warehouse):
+    sync()
+    shelf.products = {"00": shelf.products["00"]}
+    audit = sync(6)
+    assert (audit.status, audit.gone) == ("braked", 0)
+    assert "59 of 60" in audit.note
+    assert len(live_products(warehouse)) == 60
+
+
+def test_a_sync_that_died_and_ran_again_ends_like_one_that_did_not(sync, shelf, warehouse, images, seller, postgres):
+    shelf.dies_after = 37
+    with pytest.raises(KeyboardInterrupt):
+        sync()
+    assert 0 < len(live_products(warehouse)) < 60
+    shelf.dies_after = None
+    sync()
+    died = state(warehouse)
+    with warehouse.begin() as connection:
+        for table in (product_changes, products):
+            connection.execute(sa.delete(table))
+    sync()
+    assert died == state(warehouse)
+
+
+def test_two_syncs_of_one_seller_never_run_at_once(sync, warehouse, seller):
+    with warehouse.engine.connect() as other:
+        other.execute(sa.select(sa.func.pg_advisory_lock(seller.seller_id)))
+        with pytest.raises(StoreUnreachable, match="another sync of amina"):
+            sync()
+    assert sync().new == 60
+
+
+def test_every_sync_leaves_its_audit(sync, shelf, warehouse):
+    audit = sync()
+    with warehouse.begin() as connection:
+        row = connection.execute(sa.select(syncs)).one()
+    assert (row.sync_id, row.status, row.scouted, row.hydrated, row.new) == (audit.sync_id, "done", 60, 60, 60)
+    assert row.finished_at == NOW
