@@ -88,6 +88,14 @@ def test_products_carry_the_verdict_on_their_present_content(marts: Warehouse) -
     ]
 
 
+def test_a_price_change_is_told_in_amounts(marts: Warehouse) -> None:
+    query = """
+        select product_id, old_price_minor, new_price_minor, new_currency, price_change_rate, observed_on::text
+        from marts.fct_price_changes
+    """
+    assert rows_of(marts, query) == [(BASKET, 200000, 250000, "KES", (250000 - 200000) / 200000, "2026-02-28")]
+
+
 def test_sellers_show_the_state_of_their_catalogue(marts: Warehouse) -> None:
     query = """
         select name, has_phone, last_sync_status, live_products, approved_products, flagged_products, rejected_products

@@ -63,7 +63,7 @@ QUALITY = [
 ]
 CHANGES = [
     {"product_id": BASKET, "kind": "new"},
-    {"product_id": BASKET, "kind": "price", "field": "price_minor", "old_value": "200000", "new_value": "250000"},
+    {"product_id": BASKET, "kind": "price", "field": "price", "old_value": "200000 KES", "new_value": "250000 KES"},
 ]
 INTERACTIONS = [
     interaction("v1", BASKET, "view", NOON),

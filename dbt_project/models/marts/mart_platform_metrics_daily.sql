@@ -29,7 +29,7 @@ changes as (
         observed_on,
         count(*) filter (where kind = 'new') as new_products,
         count(*) filter (where kind = 'gone') as gone_products,
-        count(distinct concat_ws('/', product_id, sync_id)) filter (where kind = 'price') as price_changes
+        count(*) filter (where kind = 'price') as price_changes
     from {{ ref('int_product_changes_attributed') }}
     group by observed_on
 
