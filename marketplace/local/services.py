@@ -172,11 +172,17 @@ def _api(port: int, *, reload: bool) -> Service:
 
 
 def _mlflow(home: Home, postgres: EmbeddedPostgres, port: int) -> Service:
-    store = postgres.url("mlflow")
-    command = [*_python("mlflow"), "server", "--workers", "1", "--backend-store-uri", store, "--serve-artifacts"]
-    command += ["--artifacts-destination", (home.folder / "mlflow").as_uri(), "--host", LOOPBACK, "--port", str(port)]
+    command = [*_python("mlflow"), "server", "--workers", "1", "--serve-artifacts", "--host", LOOPBACK]
+    command += ["--artifacts-destination", (home.folder / "mlflow").as_uri(), "--port", str(port)]
     return Service(
-        "mlflow", tuple(command), FRONT, _serves(port, "/health"), port=port, folder=home.folder, patience_seconds=180
+        "mlflow",
+        tuple(command),
+        FRONT,
+        _serves(port, "/health"),
+        port=port,
+        environment={"MLFLOW_BACKEND_STORE_URI": postgres.url("mlflow")},
+        folder=home.folder,
+        patience_seconds=180,
     )
 
 

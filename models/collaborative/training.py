@@ -17,8 +17,8 @@ class AlsParameters:
     """How the factors are fitted; `alpha` is the confidence that one unit of weight adds."""
 
     factors: int = 50
-    regularization: float = 0.05
-    alpha: float = 2.0
+    regularization: float = 5.0
+    alpha: float = 1.0
     iterations: int = 20
     seed: int = 7
 
