@@ -23,31 +23,30 @@ INDEXING = dg.AssetSelection.assets("product_quality", "product_embeddings", "pr
 MARTS = dg.AssetSelection.groups("staging", "intermediate", "marts", "seeds")
 LEARNING = dg.AssetSelection.groups("collaborative")
 REQUEST_TAG = "soko/request_id"
-LIGHT = {"executor_def": dg.in_process_executor}
 
 refresh_market = dg.define_asset_job(
     "refresh_market",
     selection=CATALOG_AND_INDEX | MARTS | LEARNING,
     description="Everything once: catalogue, index, marts, model and recommendations.",
-    **LIGHT,
+    executor_def=dg.in_process_executor,
 )
 refresh_catalog = dg.define_asset_job(
     "refresh_catalog",
     selection=CATALOG_AND_INDEX | MARTS,
     description="Read every seller's catalogue, follow its changes into the index, build the marts.",
-    **LIGHT,
+    executor_def=dg.in_process_executor,
 )
 index_catalog = dg.define_asset_job(
     "index_catalog",
     selection=INDEXING,
     description="Judge, embed and index what changed in the catalogue since the last index.",
-    **LIGHT,
+    executor_def=dg.in_process_executor,
 )
 retrain_recommendations = dg.define_asset_job(
     "retrain_recommendations",
     selection=MARTS | LEARNING,
     description="Build the marts, train, compare with popularity, and publish recommendations if the model won.",
-    **LIGHT,
+    executor_def=dg.in_process_executor,
 )
 JOBS = [refresh_market, refresh_catalog, index_catalog, retrain_recommendations]
 

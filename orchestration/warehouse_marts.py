@@ -1,6 +1,8 @@
 """The dbt project as Dagster sees it: where it lies, how it is parsed, how its models are named and grouped."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,12 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject
 from sqlalchemy.engine import make_url
 
+from marketplace.errors import ConfigurationError
+
 FOLDER = Path(__file__).resolve().parents[1] / "dbt_project"
 
 
-class MartsTranslator(DagsterDbtTranslator):
+class MartsTranslator(DagsterDbtTranslator):  # type: ignore[misc] # dagster-dbt has no types
     """A dbt model's key is its name, its group the layer it belongs to."""
 
     def __init__(self) -> None:
@@ -38,14 +42,19 @@ def project() -> DbtProject:
     """The dbt project, parsed anew when a file is younger than its manifest."""
     found = DbtProject(project_dir=FOLDER, profiles_dir=FOLDER)
     if _is_stale(found.manifest_path):
-        found.preparer.prepare(found)
+        _parse(found)
     return found
 
 
 def dbt_resource(database_url: str) -> DbtCliResource:
     """The dbt command line over our project and this database, whose address dbt reads from the environment."""
     os.environ.update(dbt_environment(database_url))
-    return DbtCliResource(project_dir=str(FOLDER), profiles_dir=str(FOLDER), global_config_flags=["--no-use-colors"])
+    return DbtCliResource(
+        project_dir=str(FOLDER),
+        profiles_dir=str(FOLDER),
+        dbt_executable=_dbt(),
+        global_config_flags=["--no-use-colors"],
+    )
 
 
 def dbt_environment(database_url: str) -> dict[str, str]:
@@ -60,6 +69,21 @@ def dbt_environment(database_url: str) -> dict[str, str]:
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
     }
+
+
+def _dbt() -> str:
+    return str(Path(sys.executable).with_name("dbt"))
+
+
+def _parse(found: DbtProject) -> None:
+    done = subprocess.run(
+        [_dbt(), "--no-use-colors", "parse", "--project-dir", str(FOLDER), "--profiles-dir", str(FOLDER)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise ConfigurationError(f"dbt cannot parse {FOLDER}: {done.stdout.strip()[-800:]}")
 
 
 def _is_stale(manifest: Path) -> bool:

@@ -84,7 +84,7 @@ def neighbours(model: FactorModel, keep: int) -> tuple[NDArray[np.int64], Floats
     """
     lengths = np.linalg.norm(model.item_factors, axis=1, keepdims=True)
     unit = model.item_factors / np.where(lengths > 0, lengths, 1)
-    cosine = unit @ unit.T
+    cosine = (unit @ unit.T).astype(np.float32)
     np.fill_diagonal(cosine, -np.inf)
     best = top_items(cosine, min(keep, len(model.items) - 1))
     return model.items[best], np.take_along_axis(cosine, best, axis=1)

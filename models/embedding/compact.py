@@ -83,7 +83,8 @@ class CompactEncoder:
         words = np.zeros((1, HALF), dtype=np.float32)
         if text and text.strip():
             words = normalised(self._encoded([text], query=True) - self._query_centre)
-        return concatenated(picture, words)[0]
+        vector: Vectors = concatenated(picture, words)[0]
+        return vector
 
     def _pictures(self, images: Sequence[bytes]) -> Vectors:
         pixels = np.stack([padded(decoded(image, near=SIDE), SIDE) for image in images])  # (n, 224, 224, 3)

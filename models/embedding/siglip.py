@@ -76,7 +76,8 @@ class SiglipEncoder:
         """Unit vector of a query, (768,)."""
         if image is None and not (text or "").strip():
             raise InputRejected("a query needs words or a photo")
-        return self.embed_products([image], [text or ""])[0]
+        vector: Vectors = self.embed_products([image], [text or ""])[0]
+        return vector
 
     def _pictures(self, images: Sequence[bytes]) -> Vectors:
         tensors = [self._preprocess(decoded(image, near=224)) for image in images]
@@ -107,7 +108,7 @@ def declare_missing_torchvision_operators() -> bool:
     library = next(Path(found.origin).parent.glob("_C*.so"), None)
     try:
         if library is not None:
-            torch.ops.load_library(str(library))
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
             return True
     except OSError:
         pass

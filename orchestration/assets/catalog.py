@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,10 +13,11 @@ from marketplace.catalog.products import Seller
 from marketplace.errors import MarketplaceError
 from marketplace.ingestion.sync import SyncAudit, hydrate_seller, scout_seller
 from marketplace.storage import audit, catalog
+from marketplace.storage.images import Images
 from marketplace.storage.warehouse import Warehouse
 from orchestration.failures import PATIENT, failing_by_class
 from orchestration.pictures import bars, histogram, shown, table
-from orchestration.resources import ImagesParam, SourcesParam, WarehouseParam
+from orchestration.resources import ImagesParam, Sources, SourcesParam, WarehouseParam
 
 log = logging.getLogger(__name__)
 EVERY_SIX_HOURS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=13), warn_window=timedelta(hours=7))
@@ -110,11 +111,15 @@ def scouted_products(
         dg.AssetCheckSpec("no_catalog_vanished", asset="products"),
     ],
 )
-@failing_by_class
 def hydrated_products(
     warehouse: WarehouseParam, images: ImagesParam, sources: SourcesParam
-) -> tuple[dg.MaterializeResult, dg.MaterializeResult]:
+) -> Iterator[dg.MaterializeResult]:
     """Every scouted page read, stored, and compared with what was known."""
+    yield from _hydrate_open_scans(warehouse, images, sources)
+
+
+@failing_by_class
+def _hydrate_open_scans(warehouse: Warehouse, images: Images, sources: Sources) -> tuple[dg.MaterializeResult, ...]:
     started = time.monotonic()
     by_id = {seller.seller_id: seller for seller in catalog.sellers(warehouse)}
     waiting = audit.open_scans(warehouse)

@@ -11,7 +11,9 @@ import dagster as dg
 
 from marketplace.storage import embeddings
 from marketplace.storage.images import Images
+from marketplace.storage.index_builds import rebuild_index
 from models.embedding.encoder import Encoder
+from models.embedding.vectors import Vectors
 from orchestration.assets.catalog import ENGINEERS, EVERY_SIX_HOURS
 from orchestration.failures import PATIENT, failing_by_class
 from orchestration.resources import EncodersParam, ImagesParam, VectorsParam, WarehouseParam
@@ -70,7 +72,7 @@ def product_embeddings(warehouse: WarehouseParam, images: ImagesParam, encoders:
 def product_index(warehouse: WarehouseParam, vectors: VectorsParam, encoders: EncodersParam) -> dg.MaterializeResult:
     """The Milvus collection that searches read, built aside and switched by alias. One row per indexed product."""
     started = time.monotonic()
-    build = embeddings.rebuild_index(
+    build = rebuild_index(
         warehouse,
         vectors,
         encoders.load().version,
@@ -84,20 +86,20 @@ def product_index(warehouse: WarehouseParam, vectors: VectorsParam, encoders: En
             "nlist": build.nlist,
             "rebuilt": build.rebuilt,
             "model_version": build.model_version,
-            "verification": dg.MetadataValue.json(build.report),
+            "verification": dg.MetadataValue.json(dict(build.report)),
             "seconds": round(time.monotonic() - started, 1),
         },
         check_results=[
             dg.AssetCheckResult(
                 check_name="the_index_is_whole",
                 passed=True,
-                metadata={"verification": dg.MetadataValue.json(build.report)},
+                metadata={"verification": dg.MetadataValue.json(dict(build.report))},
             )
         ],
     )
 
 
-def _embed(encoder: Encoder, images: Images, batch: Sequence[embeddings.PendingProduct]):
+def _embed(encoder: Encoder, images: Images, batch: Sequence[embeddings.PendingProduct]) -> Vectors:
     pictures = [images.read(product.image_sha256) if product.image_sha256 else None for product in batch]
     return encoder.embed_products(pictures, [product.text for product in batch])
 

@@ -1,0 +1,58 @@
+"""Reading what dbt built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from marketplace.errors import ArtifactUnavailable
+from marketplace.storage.tables import product_quality, products
+from marketplace.storage.warehouse import Warehouse
+
+
+def read_interactions(warehouse: Warehouse) -> list[tuple[str, int, float, datetime]]:
+    """User, product, weight and instant of every interaction, oldest first.
+
+    Raises
+    ------
+    ArtifactUnavailable
+        If the mart was not built yet.
+    """
+    statement = sa.text(
+        "select user_id, product_id, weight, occurred_at from marts.fct_interactions order by occurred_at, event_id"
+    )
+    with built(warehouse, "marts.fct_interactions") as connection:
+        return [(str(u), int(p), float(w), at) for u, p, w, at in connection.execute(statement)]
+
+
+def read_offered(warehouse: Warehouse) -> list[tuple[int, str]]:
+    """Id and category of every product that may be recommended: live, in stock, not rejected; by id."""
+    statement = (
+        sa.select(products.c.product_id, products.c.category)
+        .join(product_quality, product_quality.c.product_id == products.c.product_id)
+        .where(~products.c.is_gone, products.c.in_stock, product_quality.c.verdict != "rejected")
+        .order_by(products.c.product_id)
+    )
+    with warehouse.begin() as connection:
+        return [(row.product_id, row.category) for row in connection.execute(statement)]
+
+
+@contextmanager
+def built(warehouse: Warehouse, mart: str) -> Iterator[sa.Connection]:
+    """A connection whose missing table means that the mart was not built.
+
+    Raises
+    ------
+    ArtifactUnavailable
+        Naming the mart and the command that builds it.
+    """
+    try:
+        with warehouse.begin() as connection:
+            yield connection
+    except sa.exc.ProgrammingError as error:
+        if getattr(error.orig, "pgcode", "") not in {"42P01", "3F000"}:  # no such table, no such schema
+            raise
+        raise ArtifactUnavailable(f"{mart} was not built yet; run soko run refresh_market") from error
