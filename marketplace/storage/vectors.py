@@ -88,7 +88,7 @@ class IndexHealth:
 class Vectors:
     """The product vectors of one Milvus, Lite or server alike.
 
-    Connects when first used; when the server was away, the next call finds it again.
+    Connects when first used; when the server was away, it is found again within a second.
     Every method raises StoreUnreachable when Milvus does not answer within
     `timeout` seconds, at once when nothing listens there.
     """
@@ -288,7 +288,7 @@ class Vectors:
                 limit=limit,
                 filter=expression,
                 search_params={"metric_type": "L2", "params": {"nprobe": nprobe, "ef": max(64, limit)}},
-                output_fields=["category", "seller_id", "model_version"],
+                output_fields=["product_id", "category", "seller_id", "model_version"],
                 consistency_level=consistency,
             )
         )

@@ -1,0 +1,46 @@
+"""Both kinds of Milvus, so that one contract is held against each."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from marketplace.storage.vectors import Vectors
+from tests.marketplace.storage.milvus_server import VARIABLE, StandaloneMilvus, milvus_python
+
+KINDS = ["lite", pytest.param("server", marks=pytest.mark.milvus_server)]
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def milvus_server_uri(scratch: Path) -> Iterator[str]:
+    """The address of a standalone Milvus; skips where no interpreter has the package."""
+    python = milvus_python()
+    if python is None:
+        pytest.skip(f"no standalone Milvus: run `make milvus-server-env` or set {VARIABLE} to an interpreter with it")
+    server = StandaloneMilvus(python, scratch / "milvus-server")
+    server.start()
+    yield server.uri
+    server.stop()
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def any_milvus_uri(request: pytest.FixtureRequest) -> str:
+    """The address of Milvus Lite, then of a standalone server."""
+    fixture = {"lite": "milvus_uri", "server": "milvus_server_uri"}[request.param]
+    return str(request.getfixturevalue(fixture))
+
+
+@pytest.fixture
+def vectors(any_milvus_uri: str) -> Iterator[Vectors]:
+    """An index of its own, with nothing published; what the test leaves is dropped."""
+    opened = Vectors(any_milvus_uri, alias=f"test_{next(_numbers)}")
+    yield opened
+    if opened.current() is not None:
+        opened.milvus.ask("drop_alias", opened.alias)
+    for collection in opened.collections():
+        opened.drop(collection)
+    opened.close()

@@ -1,0 +1,317 @@
+"""The contract of the index, held against Milvus Lite and a standalone server alike."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from marketplace.errors import ArtifactUnavailable, ConfigurationError, InputRejected, NotFound, StoreUnreachable
+from marketplace.local.milvus import EmbeddedMilvus
+from marketplace.local.network import free_port, wait_until
+from marketplace.storage.vectors import VectorRow, Vectors
+
+CATEGORIES = ["dresses", "x' or 1==1", 'say "hi" \\ there', "ልብስ", "", "tab\tand\nline"]
+FIRST_ID = 2**53 - 100  # ids as large as they come
+COUNT = 60
+
+
+def unit_vectors(count, seed=1):
+    drawn = np.random.default_rng(seed).standard_normal((count, 768)).astype(np.float32)
+    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+
+def rows(count=COUNT, *, seed=1, model_version="m1"):
+    return [
+        VectorRow(
+            product_id=FIRST_ID + number,
+            embedding=vector,
+            product_name=f"Product {number}",
+            category=CATEGORIES[number % len(CATEGORIES)],
+            price=float(number) if number % 5 else None,
+            currency="KES" if number % 5 else None,
+            seller_id=number % 4,
+            image_url=f"http://shop.example/{number}.jpg",
+            created_at=1_763_683_200,
+            last_hydrated_at=1_763_683_300,
+            model_version=model_version,
+        )
+        for number, vector in enumerate(unit_vectors(count, seed))
+    ]
+
+
+def name(vectors, digit):
+    return f"{vectors.alias}_{digit * 16}"
+
+
+def is_answered(question):
+    try:
+        question()
+    except StoreUnreachable:
+        return False
+    return True
+
+
+def verified(vectors, collection, expected, model_version="m1"):
+    return vectors.verify(
+        collection, product_ids=[row.product_id for row in expected], model_version=model_version
+    ).problems
+
+
+@pytest.fixture(scope="module")
+def published(any_milvus_uri):
+    """An index of sixty products that the tests only read."""
+    opened = Vectors(any_milvus_uri, alias="test_read_only")
+    opened.build(name(opened, "a"), rows(), nlist=8)
+    opened.publish(name(opened, "a"))
+    yield opened
+    opened.milvus.ask("drop_alias", opened.alias)
+    opened.drop(name(opened, "a"))
+    opened.close()
+
+
+def test_a_product_is_found_by_its_own_vector_first(published):
+    hit = published.search(rows()[7].embedding, limit=3)[0]
+    assert (hit.product_id, hit.category, hit.seller_id) == (FIRST_ID + 7, CATEGORIES[1], 3)
+    assert hit.similarity == pytest.approx(1, abs=1e-5)
+
+
+def test_similarity_is_the_cosine_and_falls(published):
+    query = unit_vectors(1, seed=9)[0]
+    hits = published.search(query, limit=COUNT)
+    cosines = {row.product_id: float(row.embedding @ query) for row in rows()}
+    assert [hit.product_id for hit in hits] == sorted(cosines, key=cosines.__getitem__, reverse=True)
+    assert [hit.similarity for hit in hits] == pytest.approx([cosines[hit.product_id] for hit in hits], abs=1e-5)
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_a_category_means_itself_whatever_it_contains(published, category):
+    hits = published.search(unit_vectors(1, seed=9)[0], limit=COUNT, category=category)
+    wanted = {row.product_id for row in rows() if row.category == category}
+    assert {hit.product_id for hit in hits} == wanted
+
+
+@pytest.mark.parametrize("category", ["' or 1==1 or category == '", '" or product_id > 0 or category == "', "\\", "%"])
+def test_a_category_that_tries_to_break_out_finds_nothing(published, category):
+    assert published.search(unit_vectors(1)[0], limit=5, category=category) == []
+
+
+def test_a_seller_and_exclusions_narrow_a_search(published):
+    hits = published.search(rows()[8].embedding, limit=COUNT, seller_id=0, exclude=[FIRST_ID + 8])
+    assert {hit.product_id - FIRST_ID for hit in hits} == set(range(0, COUNT, 4)) - {8}
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1001, 10**9])
+def test_an_absurd_limit_is_refused(published, limit):
+    with pytest.raises(InputRejected, match=str(limit)):
+        published.search(rows()[0].embedding, limit=limit)
+
+
+def test_a_query_of_another_model_is_refused(published):
+    assert published.search(rows()[0].embedding, limit=1, model_version="m1")
+    with pytest.raises(ArtifactUnavailable, match="vectors of m1, the query is of m2"):
+        published.search(rows()[0].embedding, limit=1, model_version="m2")
+
+
+def test_vectors_come_back_as_they_went_in(published):
+    wanted = [FIRST_ID + 3, FIRST_ID + 50, 4]
+    vectors = published.vectors_of(wanted)
+    assert vectors.keys() == {FIRST_ID + 3, FIRST_ID + 50}
+    assert np.array_equal(vectors[FIRST_ID + 3], rows()[3].embedding)
+
+
+def test_similar_products_leave_out_the_product_and_what_is_below_the_threshold(published):
+    everything = published.similar(FIRST_ID + 7, limit=COUNT, threshold=-1)
+    assert len(everything) == COUNT - 1
+    assert FIRST_ID + 7 not in {hit.product_id for hit in everything}
+    above = [hit for hit in everything if hit.similarity >= everything[4].similarity]
+    assert published.similar(FIRST_ID + 7, limit=COUNT, threshold=everything[4].similarity) == above
+
+
+def test_a_product_that_is_not_published_has_no_similar_ones(published):
+    with pytest.raises(NotFound, match="product 5 "):
+        published.similar(5, limit=3)
+
+
+def test_health_says_what_is_served(published):
+    health = published.health()
+    assert health.collection == published.current() == name(published, "a")
+    assert (health.products, health.model_version, health.index_type) == (COUNT, "m1", "IVF_FLAT")
+    assert health.server
+
+
+def test_the_fields_are_those_of_the_contract(published):
+    fields = published.milvus.ask("describe_collection", published.alias)["fields"]
+    kinds = {field["name"]: field["type"].name for field in fields}
+    assert kinds == {
+        "product_id": "INT64",
+        "embedding": "FLOAT_VECTOR",
+        "product_name": "VARCHAR",
+        "category": "VARCHAR",
+        "price": "FLOAT",
+        "currency": "VARCHAR",
+        "seller_id": "INT64",
+        "image_url": "VARCHAR",
+        "created_at": "INT64",
+        "last_hydrated_at": "INT64",
+        "model_version": "VARCHAR",
+    }
+    assert [field["name"] for field in fields if field.get("is_partition_key")] == ["category"]
+    sizes = {field["name"]: field["params"].get("max_length") for field in fields}
+    assert (sizes["product_name"], sizes["category"], sizes["image_url"]) == (256, 64, 2048)
+    assert published.milvus.ask("describe_index", published.alias, "embedding")["metric_type"] == "L2"
+
+
+def test_what_is_served_can_be_neither_dropped_nor_built_anew(published):
+    for served in (published.alias, name(published, "a")):
+        with pytest.raises(InputRejected, match="is being served"):
+            published.drop(served)
+    with pytest.raises(InputRejected, match="is being served"):
+        published.build(name(published, "a"), rows(3), nlist=1)
+    assert published.health().products == COUNT
+
+
+def test_a_released_collection_is_loaded_when_it_is_read(published):
+    published.release(name(published, "a"))
+    assert published.search(rows()[7].embedding, limit=1)[0].product_id == FIRST_ID + 7
+
+
+def test_nothing_is_served_before_something_is_published(vectors):
+    assert vectors.current() is None
+    assert vectors.health().collection is None
+    with pytest.raises(ArtifactUnavailable):
+        vectors.search(rows()[0].embedding, limit=1)
+    with pytest.raises(ArtifactUnavailable):
+        vectors.publish(name(vectors, "f"))
+
+
+def test_searches_meet_no_gap_while_the_index_is_switched(vectors):
+    old, new = name(vectors, "a"), name(vectors, "b")
+    vectors.build(old, rows(30), nlist=4)
+    vectors.publish(old)
+    vectors.build(new, rows(40, seed=2, model_version="m2"), nlist=4, index_type="HNSW")
+    query, seen, over = unit_vectors(1)[0], [], threading.Event()
+
+    def search():
+        while not over.is_set():
+            seen.append(len(vectors.search(query, limit=50)))
+
+    searching = threading.Thread(target=search)
+    searching.start()
+    for collection in (new, old, new):
+        vectors.publish(collection)
+    over.set()
+    searching.join()
+    assert set(seen) <= {30, 40}
+    assert vectors.health().model_version == "m2"
+    assert vectors.collections() == [old, new]
+    vectors.drop(old)
+    assert vectors.collections() == [new]
+    assert len(vectors.search(query, limit=50)) == 40
+
+
+def test_verification_names_every_flaw(vectors):
+    collection = name(vectors, "c")
+    kept = rows(20)
+    vectors.build(collection, kept, nlist=4, index_type="FLAT")
+    assert verified(vectors, collection, kept) == ()
+    missing = verified(vectors, collection, [*kept, replace(kept[0], product_id=5)])
+    assert missing == ("holds 20 rows, not 21", "product 5 is missing")
+    assert "20 products are of another model than m2" in verified(vectors, collection, kept, model_version="m2")
+    long = {**kept[0].entity(), "product_id": 6, "embedding": kept[1].embedding * 2}
+    vectors.milvus.ask("insert", collection, [long])
+    assert "the vector of product 6 has length 2" in str(
+        verified(vectors, collection, [*kept, replace(kept[0], product_id=6)])
+    )
+    assert verified(vectors, collection, kept) == ("holds 21 rows, not 20",)
+
+
+def test_twins_of_one_vector_may_stand_in_for_each_other(vectors):
+    collection = name(vectors, "d")
+    twins = [replace(row, embedding=rows()[0].embedding) for row in rows(40)]
+    vectors.build(collection, twins, nlist=4)
+    assert verified(vectors, collection, twins) == ()
+
+
+def test_an_empty_market_has_an_empty_index(vectors):
+    collection = name(vectors, "e")
+    vectors.build(collection, [], nlist=1)
+    assert verified(vectors, collection, []) == ()
+    vectors.publish(collection)
+    assert vectors.search(rows()[0].embedding, limit=3) == []
+    assert vectors.health().model_version is None
+
+
+def test_a_bad_vector_stops_the_build(vectors):
+    bad = replace(rows(1)[0], embedding=np.zeros(768, np.float32))
+    with pytest.raises(InputRejected, match=f"product {FIRST_ID} has length 0"):
+        vectors.build(name(vectors, "a"), [bad], nlist=1)
+
+
+def test_a_build_replaces_a_half_built_one(vectors):
+    collection = name(vectors, "a")
+    vectors.build(collection, rows(30), nlist=4)
+    vectors.build(collection, rows(20, seed=3), nlist=4)
+    assert verified(vectors, collection, rows(20, seed=3)) == ()
+
+
+def test_a_narrow_search_of_many_cells_finds_all_there_is(vectors):
+    """Two products of a rare category among many, far from the query."""
+    many = [replace(row, category="rare" if number in (5, 700) else "common") for number, row in enumerate(rows(1500))]
+    vectors.build(name(vectors, "a"), many, nlist=154)
+    vectors.publish(name(vectors, "a"))
+    hits = vectors.search(unit_vectors(1, seed=9)[0], limit=10, category="rare")
+    assert {hit.product_id - FIRST_ID for hit in hits} == {5, 700}
+    assert len(vectors.search(unit_vectors(1, seed=9)[0], limit=100)) == 100
+
+
+def test_nobody_listening_is_said_at_once():
+    closed = Vectors(f"http://127.0.0.1:{free_port()}", timeout=60)
+    for question in (closed.current, closed.health, lambda: closed.search(rows()[0].embedding, limit=1)):
+        with pytest.raises(StoreUnreachable, match=r"127\.0\.0\.1"):
+            question()
+
+
+def test_a_server_that_went_away_and_came_back_is_found_again(tmp_path):
+    server = EmbeddedMilvus(tmp_path / "milvus", free_port())
+    server.start(tmp_path / "log")
+    vectors = Vectors(server.uri, timeout=5)
+    try:
+        vectors.build(name(vectors, "a"), rows(10), nlist=1)
+        vectors.publish(name(vectors, "a"))
+        server.process.kill()
+        server.process.wait()
+        for question in [vectors.current] * 20:
+            with pytest.raises(StoreUnreachable):
+                question()
+        server.start(tmp_path / "log")
+        assert wait_until(lambda: is_answered(vectors.current), 20)
+        assert vectors.search(rows()[0].embedding, limit=1)[0].product_id == FIRST_ID
+    finally:
+        server.stop()
+
+
+def test_a_server_that_hangs_is_given_up_after_the_timeout(tmp_path):
+    server = EmbeddedMilvus(tmp_path / "milvus", free_port())
+    server.start(tmp_path / "log")
+    connected, late = Vectors(server.uri, timeout=1), Vectors(server.uri, timeout=1)
+    try:
+        assert connected.current() is None
+        server.process.send_signal(signal.SIGSTOP)
+        for vectors in (connected, late):
+            with pytest.raises(StoreUnreachable):
+                vectors.current()
+        server.process.send_signal(signal.SIGCONT)
+        assert late.current() is None
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+        server.stop()
+
+
+@pytest.mark.parametrize("uri", ["./milvus.db", "127.0.0.1:19530", ""])
+def test_an_address_that_is_none_is_refused(uri):
+    with pytest.raises(ConfigurationError, match="SOKO_MILVUS_URI"):
+        Vectors(uri)
