@@ -51,6 +51,7 @@ class Shelves:
     market: SampleMarket
     state: Path | None = None
     prices: dict[str, int] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
     sold_out: dict[str, bool] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
     requests: Counter[str] = field(default_factory=Counter)
@@ -62,6 +63,7 @@ class Shelves:
         if self.state is not None and self.state.exists():
             kept = json.loads(self.state.read_text())
             self.prices, self.sold_out = dict(kept["prices"]), dict(kept["sold_out"])
+            self.titles = dict(kept.get("titles", {}))
             self.removed = set(kept["removed"])
 
     def seller(self, phone: str) -> Seller | None:
@@ -79,10 +81,12 @@ class Shelves:
             return None
         if ref in self.prices and product.price is not None:
             product = replace(product, price=Price(self.prices[ref], product.price.currency))
+        if ref in self.titles:
+            product = replace(product, title=self.titles[ref])
         return replace(product, in_stock=not self.sold_out[ref]) if ref in self.sold_out else product
 
     def change(self, ref: str, wanted: dict[str, Any]) -> None:
-        """Change a product: `price` in minor units, `in_stock`, `gone`.
+        """Change a product: `price` in minor units, `title`, `in_stock`, `gone`.
 
         Raises
         ------
@@ -91,11 +95,13 @@ class Shelves:
         """
         if ref not in self._by_ref:
             raise KeyError(f"no product {ref}")
-        if unknown := set(wanted) - {"price", "in_stock", "gone"}:
+        if unknown := set(wanted) - {"price", "title", "in_stock", "gone"}:
             raise KeyError(f"cannot change {', '.join(sorted(unknown))}")
         with self._lock:
             if "price" in wanted:
                 self.prices[ref] = int(wanted["price"])
+            if "title" in wanted:
+                self.titles[ref] = str(wanted["title"])
             if "in_stock" in wanted:
                 self.sold_out[ref] = not wanted["in_stock"]
             if "gone" in wanted:
@@ -106,13 +112,19 @@ class Shelves:
         """Show everything as it was drawn."""
         with self._lock:
             self.prices.clear()
+            self.titles.clear()
             self.sold_out.clear()
             self.removed.clear()
             self._keep()
 
     def _keep(self) -> None:
         if self.state is not None:
-            kept = {"prices": self.prices, "sold_out": self.sold_out, "removed": sorted(self.removed)}
+            kept = {
+                "prices": self.prices,
+                "titles": self.titles,
+                "sold_out": self.sold_out,
+                "removed": sorted(self.removed),
+            }
             draft = self.state.with_suffix(".draft")
             draft.write_text(json.dumps(kept))
             draft.replace(self.state)
@@ -140,6 +152,10 @@ class ShopServer:
     def set_price(self, ref: str, amount_minor: int) -> None:
         """Change the price of a product."""
         self.shelves.change(ref, {"price": amount_minor})
+
+    def set_title(self, ref: str, title: str) -> None:
+        """Change the title of a product."""
+        self.shelves.change(ref, {"title": title})
 
     def remove(self, ref: str) -> None:
         """Take a product down: its page answers 404 and its catalogue no longer shows it."""
@@ -287,7 +303,7 @@ def _image(shelves: Shelves, ref: str) -> Answer | None:
     product = shelves.product(ref)
     if product is None or not product.has_picture:
         return None
-    return HTTPStatus.OK, "image/jpeg", _drawn(replace(product, price=None, in_stock=True))
+    return HTTPStatus.OK, "image/jpeg", _drawn(replace(product, price=None, in_stock=True, title=""))
 
 
 @lru_cache(maxsize=512)

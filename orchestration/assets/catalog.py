@@ -15,7 +15,7 @@ from marketplace.ingestion.sync import SyncAudit, hydrate_seller, scout_seller
 from marketplace.storage import audit, catalog
 from marketplace.storage.images import Images
 from marketplace.storage.warehouse import Warehouse
-from orchestration.failures import PATIENT, failing_by_class
+from orchestration.failures import failing_by_class
 from orchestration.pictures import bars, histogram, shown, table
 from orchestration.resources import ImagesParam, Sources, SourcesParam, WarehouseParam
 
@@ -37,7 +37,7 @@ def sellers_in_scope(warehouse: Warehouse, seller_ids: Sequence[int]) -> list[Se
     return [seller for seller in polled if not seller_ids or seller.seller_id in seller_ids]
 
 
-@dg.asset(group_name="catalog", kinds={"postgres"}, owners=ENGINEERS, retry_policy=PATIENT)
+@dg.asset(group_name="catalog", kinds={"postgres"}, owners=ENGINEERS)
 @failing_by_class
 def sellers(warehouse: WarehouseParam) -> dg.MaterializeResult:
     """Sellers whose catalogues are kept, with where each catalogue is read. One row per seller."""
@@ -51,7 +51,6 @@ def sellers(warehouse: WarehouseParam) -> dg.MaterializeResult:
     group_name="catalog",
     kinds={"python", "playwright"},
     owners=ENGINEERS,
-    retry_policy=PATIENT,
     freshness_policy=EVERY_SIX_HOURS,
     pool="catalog",
     check_specs=[dg.AssetCheckSpec("every_seller_was_reached", asset="scouted_products")],
@@ -66,7 +65,7 @@ def scouted_products(
 
     def scout(seller: Seller) -> dict[str, Any]:
         sync_id = scout_seller(
-            warehouse, sources.of(seller), seller, trigger=config.trigger, run_id=context.run_id, now=now
+            warehouse, sources.of(seller), seller, trigger=config.trigger, run_id=context.run.run_id, now=now
         )
         scan = audit.scouted(warehouse, sync_id)
         return {"seller": seller.name, "scouted": scan.scouted, "complete": scan.is_complete, "note": scan.note}
@@ -104,7 +103,6 @@ def scouted_products(
             owners=ENGINEERS,
         ),
     ],
-    retry_policy=PATIENT,
     pool="catalog",
     check_specs=[
         dg.AssetCheckSpec("every_page_was_read", asset="products"),

@@ -17,7 +17,7 @@ from models.collaborative.features import interaction_matrix
 from models.collaborative.model import FactorModel
 from models.collaborative.serving_rows import draw_recommendations
 from models.collaborative.training import AlsParameters, train_als
-from orchestration.failures import PATIENT, failing_by_class
+from orchestration.failures import failing_by_class
 from orchestration.pictures import bars, shown, table
 from orchestration.registry import CF_MODEL, CHAMPION
 from orchestration.resources import EncodersParam, RegistryParam, VectorsParam, WarehouseParam
@@ -31,7 +31,6 @@ PARAMETERS = AlsParameters()
     group_name="collaborative",
     kinds={"python", "mlflow"},
     owners=SCIENTISTS,
-    retry_policy=PATIENT,
     check_specs=[dg.AssetCheckSpec("beats_popularity", asset="cf_model", blocking=True)],
 )
 @failing_by_class
@@ -77,7 +76,7 @@ def cf_model(warehouse: WarehouseParam, registry: RegistryParam) -> dg.Materiali
     )
 
 
-@dg.asset(deps=[cf_model], group_name="collaborative", kinds={"mlflow"}, owners=SCIENTISTS, retry_policy=PATIENT)
+@dg.asset(deps=[cf_model], group_name="collaborative", kinds={"mlflow"}, owners=SCIENTISTS)
 @failing_by_class
 def cf_champion(context: dg.AssetExecutionContext, registry: RegistryParam) -> dg.MaterializeResult:
     """The model version that serving follows, moved only after it beat popularity. One row."""
@@ -91,7 +90,6 @@ def cf_champion(context: dg.AssetExecutionContext, registry: RegistryParam) -> d
     group_name="collaborative",
     kinds={"python", "postgres"},
     owners=SCIENTISTS,
-    retry_policy=PATIENT,
     check_specs=[dg.AssetCheckSpec("every_shopper_is_served", asset="recommendations")],
 )
 @failing_by_class

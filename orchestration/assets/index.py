@@ -15,7 +15,7 @@ from marketplace.storage.index_builds import rebuild_index
 from models.embedding.encoder import Encoder
 from models.embedding.vectors import Vectors
 from orchestration.assets.catalog import ENGINEERS, EVERY_SIX_HOURS
-from orchestration.failures import PATIENT, failing_by_class
+from orchestration.failures import failing_by_class
 from orchestration.resources import EncodersParam, ImagesParam, VectorsParam, WarehouseParam
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,6 @@ T = TypeVar("T")
     group_name="embedding",
     kinds={"torch", "postgres"},
     owners=ENGINEERS,
-    retry_policy=PATIENT,
     check_specs=[dg.AssetCheckSpec("embeddings_cover_the_catalog", asset="product_embeddings", blocking=True)],
 )
 @failing_by_class
@@ -63,7 +62,6 @@ def product_embeddings(warehouse: WarehouseParam, images: ImagesParam, encoders:
     group_name="index",
     kinds={"milvus"},
     owners=ENGINEERS,
-    retry_policy=PATIENT,
     freshness_policy=EVERY_SIX_HOURS,
     pool="index",
     check_specs=[dg.AssetCheckSpec("the_index_is_whole", asset="product_index", blocking=True)],

@@ -14,4 +14,4 @@ _PROJECT = project()
 @dbt_assets(manifest=_PROJECT.manifest_path, project=_PROJECT, dagster_dbt_translator=MartsTranslator())  # type: ignore[untyped-decorator] # dagster-dbt has no types
 def marts(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
     """Every dbt model, built and tested in one pass."""
-    yield from dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context).stream().fetch_row_counts()
+    yield from dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context).stream()

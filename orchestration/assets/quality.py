@@ -9,7 +9,7 @@ import dagster as dg
 from marketplace.storage import audit, catalog
 from orchestration.assets.catalog import ENGINEERS
 from orchestration.expectations import PRODUCT_SUITE, Outcome, judge_table
-from orchestration.failures import PATIENT, failing_by_class
+from orchestration.failures import failing_by_class
 from orchestration.pictures import bars, shown, table
 from orchestration.resources import WarehouseParam
 
@@ -33,7 +33,7 @@ def product_expectations(warehouse: WarehouseParam) -> Iterator[dg.AssetCheckRes
         yield _checked(outcome)
 
 
-@dg.asset(deps=["products"], group_name="quality", kinds={"python"}, owners=ENGINEERS, retry_policy=PATIENT)
+@dg.asset(deps=["products"], group_name="quality", kinds={"python"}, owners=ENGINEERS)
 @failing_by_class
 def product_quality(warehouse: WarehouseParam) -> dg.MaterializeResult:
     """Verdict on each product (approved, flagged or rejected) with its reasons. One row per product."""
