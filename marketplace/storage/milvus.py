@@ -29,7 +29,7 @@ class Milvus:
         if urlsplit(uri).scheme not in ("http", "https", "tcp"):
             raise ConfigurationError(f"SOKO_MILVUS_URI must be http://host:port or https://host:port, not {uri!r}")
         self.where = uri.rpartition("@")[2] if "@" in uri else uri
-        self._uri = uri
+        self.uri = uri
         self._token = token
         self._timeout = timeout
         self._connected: Any = None
@@ -85,7 +85,7 @@ class Milvus:
                 # It logs a traceback for every error that it also raises to us.
                 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
                 self._connected = MilvusClient(
-                    self._uri,
+                    self.uri,
                     token=self._token,
                     timeout=min(self._timeout, CONNECT_SECONDS),
                     dedicated=True,

@@ -36,8 +36,18 @@ def any_milvus_uri(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def vectors(any_milvus_uri: str) -> Iterator[Vectors]:
-    """An index of its own, with nothing published; what the test leaves is dropped."""
-    opened = Vectors(any_milvus_uri, alias=f"test_{next(_numbers)}")
+    """An index of its own in each kind of Milvus."""
+    yield from _index_of_its_own(any_milvus_uri)
+
+
+@pytest.fixture
+def lite_vectors(milvus_uri: str) -> Iterator[Vectors]:
+    """An index of its own in Milvus Lite, for what does not depend on the kind: a server needs ten times as long."""
+    yield from _index_of_its_own(milvus_uri)
+
+
+def _index_of_its_own(uri: str) -> Iterator[Vectors]:
+    opened = Vectors(uri, alias=f"test_{next(_numbers)}")
     yield opened
     if opened.current() is not None:
         opened.milvus.ask("drop_alias", opened.alias)

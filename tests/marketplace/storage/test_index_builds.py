@@ -159,14 +159,14 @@ def test_the_index_follows_the_catalogue_and_keeps_one_build_for_rollback(wareho
     assert served(vectors) == [1, 3, 4]
 
 
-def test_a_price_alone_rebuilds_the_index_without_embedding_anything(warehouse, vectors):
+def test_a_price_alone_rebuilds_the_index_without_embedding_anything(warehouse, lite_vectors):
     sell(warehouse, 1, 2)
     embed(warehouse)
-    rebuild(warehouse, vectors)
+    rebuild(warehouse, lite_vectors)
     change(warehouse, 1, price_minor=99_900)
     assert embeddings.pending(warehouse, MODEL) == []
-    assert rebuild(warehouse, vectors).rebuilt
-    stored = vectors.milvus.read("query", vectors.alias, filter="product_id == 1", output_fields=["price"])
+    assert rebuild(warehouse, lite_vectors).rebuilt
+    stored = lite_vectors.milvus.read("query", lite_vectors.alias, filter="product_id == 1", output_fields=["price"])
     assert stored[0]["price"] == pytest.approx(999)
 
 
@@ -193,54 +193,54 @@ def test_a_build_that_fails_its_check_leaves_the_live_one(warehouse, vectors):
     assert served(vectors) == [1, 2, 3]
 
 
-def test_a_new_model_takes_over_only_when_every_product_has_its_vector(warehouse, vectors):
+def test_a_new_model_takes_over_only_when_every_product_has_its_vector(warehouse, lite_vectors):
     sell(warehouse, 1, 2)
     embed(warehouse)
-    rebuild(warehouse, vectors)
+    rebuild(warehouse, lite_vectors)
     with pytest.raises(PublicationRefused, match="no product has a vector of m2"):
-        rebuild(warehouse, vectors, model_version="m2")
+        rebuild(warehouse, lite_vectors, model_version="m2")
     waiting = embeddings.pending(warehouse, "m2")
     embeddings.store(warehouse, "m2", waiting[:1], unit_vectors(1), now=NOW)
     with pytest.raises(PublicationRefused, match="1 products have no vector of m2 yet"):
-        rebuild(warehouse, vectors, model_version="m2")
-    assert vectors.health().model_version == MODEL
+        rebuild(warehouse, lite_vectors, model_version="m2")
+    assert lite_vectors.health().model_version == MODEL
     embed(warehouse, "m2")
-    rebuild(warehouse, vectors, model_version="m2")
-    assert vectors.health().model_version == "m2"
+    rebuild(warehouse, lite_vectors, model_version="m2")
+    assert lite_vectors.health().model_version == "m2"
 
 
-def test_a_market_that_has_no_products_yet_has_an_empty_index(warehouse, vectors):
-    assert rebuild(warehouse, vectors).products == 0
-    assert served(vectors) == []
+def test_a_market_that_has_no_products_yet_has_an_empty_index(warehouse, lite_vectors):
+    assert rebuild(warehouse, lite_vectors).products == 0
+    assert served(lite_vectors) == []
 
 
-def test_an_index_that_lost_rows_is_built_anew_beside_itself(warehouse, vectors):
+def test_an_index_that_lost_rows_is_built_anew_beside_itself(warehouse, lite_vectors):
     sell(warehouse, 1, 2, 3)
     embed(warehouse)
-    live = rebuild(warehouse, vectors).collection
-    vectors.milvus.ask("delete", live, filter="product_id in [2]")
-    repaired = rebuild(warehouse, vectors)
+    live = rebuild(warehouse, lite_vectors).collection
+    lite_vectors.milvus.ask("delete", live, filter="product_id in [2]")
+    repaired = rebuild(warehouse, lite_vectors)
     assert (repaired.rebuilt, repaired.collection) == (True, f"{live}_b")
-    assert served(vectors) == [1, 2, 3]
+    assert served(lite_vectors) == [1, 2, 3]
 
 
-def test_an_empty_milvus_is_filled_again(warehouse, vectors):
+def test_an_empty_milvus_is_filled_again(warehouse, lite_vectors):
     sell(warehouse, 1)
     embed(warehouse)
-    live = rebuild(warehouse, vectors).collection
-    vectors.milvus.ask("drop_alias", vectors.alias)
-    vectors.drop(live)
-    assert rebuild(warehouse, vectors).rebuilt
-    assert served(vectors) == [1]
+    live = rebuild(warehouse, lite_vectors).collection
+    lite_vectors.milvus.ask("drop_alias", lite_vectors.alias)
+    lite_vectors.drop(live)
+    assert rebuild(warehouse, lite_vectors).rebuilt
+    assert served(lite_vectors) == [1]
     assert builds(warehouse) == {live: "live"}
 
 
-def test_there_is_no_rollback_before_a_second_build(warehouse, vectors):
+def test_there_is_no_rollback_before_a_second_build(warehouse, lite_vectors):
     sell(warehouse, 1)
     embed(warehouse)
-    rebuild(warehouse, vectors)
+    rebuild(warehouse, lite_vectors)
     with pytest.raises(PublicationRefused, match="no earlier index"):
-        embeddings.roll_back_index(warehouse, vectors, now=NOW)
+        embeddings.roll_back_index(warehouse, lite_vectors, now=NOW)
 
 
 class Killed(BaseException):
@@ -277,16 +277,25 @@ class MilvusOfAMortal(Milvus):
         ("after", "drop_collection"),
     ],
 )
-def test_a_rebuild_killed_anywhere_ends_the_same_when_it_is_run_again(
-    warehouse, vectors, any_milvus_uri, when, question
-):
+def test_a_rebuild_killed_anywhere_ends_the_same_when_it_is_run_again(warehouse, lite_vectors, when, question):
+    kill_and_run_again(warehouse, lite_vectors, when, question)
+
+
+@pytest.mark.parametrize(
+    ("when", "question"), [("after", "insert"), ("before", "alter_alias"), ("after", "alter_alias")]
+)
+def test_a_rebuild_killed_around_the_switch_ends_the_same_on_either_milvus(warehouse, vectors, when, question):
+    kill_and_run_again(warehouse, vectors, when, question)
+
+
+def kill_and_run_again(warehouse, vectors, when, question):
     sell(warehouse, 1, 2)
     embed(warehouse)
     before = rebuild(warehouse, vectors).collection
     sell(warehouse, 3)
     embed(warehouse)
-    mortal = Vectors(any_milvus_uri, alias=vectors.alias)
-    mortal.milvus = MilvusOfAMortal(any_milvus_uri, when, question)
+    mortal = Vectors(vectors.milvus.uri, alias=vectors.alias)
+    mortal.milvus = MilvusOfAMortal(vectors.milvus.uri, when, question)
     with pytest.raises(Killed):
         rebuild(warehouse, mortal)
     mortal.close()
@@ -300,20 +309,20 @@ def test_a_rebuild_killed_anywhere_ends_the_same_when_it_is_run_again(
     assert vectors.verify(after, product_ids=[1, 2, 3], model_version=MODEL).passed
 
 
-def test_a_rollback_killed_after_the_switch_is_what_the_next_rebuild_starts_from(warehouse, vectors, any_milvus_uri):
+def test_a_rollback_killed_after_the_switch_is_what_the_next_rebuild_starts_from(warehouse, lite_vectors):
     sell(warehouse, 1)
     embed(warehouse)
-    first = rebuild(warehouse, vectors).collection
+    first = rebuild(warehouse, lite_vectors).collection
     sell(warehouse, 2)
     embed(warehouse)
-    second = rebuild(warehouse, vectors).collection
-    mortal = Vectors(any_milvus_uri, alias=vectors.alias)
-    mortal.milvus = MilvusOfAMortal(any_milvus_uri, "after", "alter_alias")
+    second = rebuild(warehouse, lite_vectors).collection
+    mortal = Vectors(lite_vectors.milvus.uri, alias=lite_vectors.alias)
+    mortal.milvus = MilvusOfAMortal(lite_vectors.milvus.uri, "after", "alter_alias")
     with pytest.raises(Killed):
         embeddings.roll_back_index(warehouse, mortal, now=NOW)
     mortal.close()
-    assert served(vectors) == [1]
-    assert rebuild(warehouse, vectors).collection == second
+    assert served(lite_vectors) == [1]
+    assert rebuild(warehouse, lite_vectors).collection == second
     assert builds(warehouse) == {first: "previous", second: "live"}
 
 
@@ -330,11 +339,11 @@ rebuild_index(Warehouse(database), Vectors(uri, alias=alias), "m1", index_type="
 """
 
 
-def test_a_process_that_is_killed_leaves_no_lock_behind(warehouse, database_url, vectors, any_milvus_uri):
+def test_a_process_that_is_killed_leaves_no_lock_behind(warehouse, database_url, lite_vectors):
     sell(warehouse, *range(1, 60))
     embed(warehouse)
     started = subprocess.Popen(
-        [sys.executable, "-c", REBUILD, any_milvus_uri, vectors.alias, database_url],
+        [sys.executable, "-c", REBUILD, lite_vectors.milvus.uri, lite_vectors.alias, database_url],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -343,6 +352,6 @@ def test_a_process_that_is_killed_leaves_no_lock_behind(warehouse, database_url,
         pass
     started.send_signal(signal.SIGKILL)
     started.communicate()
-    rebuild(warehouse, vectors)
-    assert served(vectors) == list(range(1, 60))
+    rebuild(warehouse, lite_vectors)
+    assert served(lite_vectors) == list(range(1, 60))
     assert list(builds(warehouse).values()) == ["live"]
