@@ -15,8 +15,6 @@ RUN apt-get update \
 WORKDIR /app
 ENV SOKO_HOME=/var/lib/soko
 COPY constraints.txt pyproject.toml README.md LICENSE ./
-ARG TORCH_INDEX=
-RUN pip install --no-deps --index-url ${TORCH_INDEX} -c constraints.txt torch torchvision
 
 FROM base AS api
 COPY marketplace marketplace

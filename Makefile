@@ -5,8 +5,6 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
 EXTRAS := serving,orchestration,local,dev
-# Linux wheels of torch on PyPI bring gigabytes of CUDA; these do not.
-TORCH_INDEX ?= 
 CHROMIUM := chromium chromium-browser google-chrome google-chrome-stable
 INSTALLED := $(VENV)/.installed
 
@@ -30,11 +28,6 @@ install: $(INSTALLED) ## The virtual environment with the locked packages
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed; none was found on PATH" >&2; exit 1; }
 	@test -x $(BIN)/python || { echo "making $(VENV) with $$($(PYTHON) --version)"; $(PYTHON) -m venv $(VENV); }
-	@if [ "$$(uname -s)" = Linux ] && ! $(BIN)/python -c 'import torch' 2>/dev/null; then \
-		if $(PYTHON) -c 'import urllib.request as u; u.urlopen("$(TORCH_INDEX)/torch/", timeout=8)' 2>/dev/null; then \
-			echo "installing torch without CUDA"; \
-			$(BIN)/pip install --quiet --no-deps --index-url $(TORCH_INDEX) -c constraints.txt torch torchvision; \
-		else echo "$(TORCH_INDEX) does not answer; torch comes from pip's own index"; fi; fi
 	@echo "installing the locked packages; the first time takes some minutes"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@

@@ -1,0 +1,1 @@
+"""One module per figure, ours and the peer in one run."""
