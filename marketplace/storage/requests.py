@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from marketplace.storage.tables import work_requests
+from marketplace.errors import NotFound
+from marketplace.storage.tables import sellers, work_requests
 from marketplace.storage.warehouse import Warehouse
 
 
@@ -20,6 +21,31 @@ class WorkRequest:
     request_id: str
     kind: Literal["sync", "train"]
     seller_id: int | None
+
+
+def ask_for(warehouse: Warehouse, asked: WorkRequest) -> WorkRequest:
+    """The request that will be taken up: an equal one that still waits, or else this one, now queued.
+
+    Raises
+    ------
+    NotFound
+        If there is no such seller.
+    """
+    columns = work_requests.c
+    waiting = sa.select(columns.request_id, columns.kind, columns.seller_id).where(
+        columns.status == "queued",
+        columns.kind == asked.kind,
+        columns.seller_id.is_not_distinct_from(asked.seller_id),
+    )
+    with warehouse.begin() as connection:
+        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('raw.work_requests'))"))
+        if row := connection.execute(waiting).first():
+            return WorkRequest(*row)
+        known = sa.select(sellers.c.seller_id).where(sellers.c.seller_id == asked.seller_id)
+        if asked.seller_id is not None and connection.scalar(known) is None:
+            raise NotFound(f"seller {asked.seller_id} is not known")
+        connection.execute(sa.insert(work_requests).values(**asdict(asked)))
+    return asked
 
 
 def queued(warehouse: Warehouse) -> list[WorkRequest]:
@@ -44,7 +70,7 @@ def mark(
     now: datetime,
 ) -> None:
     """Record how far the requests have come; one that has ended is not taken up again."""
-    values = {"status": status, "run_id": run_id, "note": note}
+    values: dict[str, Any] = {"status": status, "run_id": run_id, "note": note}
     if status != "running":
         values["finished_at"] = now
     open_ones = work_requests.c.status.in_(["queued", "running"])

@@ -1,0 +1,55 @@
+"""What shoppers do: interest in a product, and the wish to talk to its seller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from marketplace.errors import InputRejected
+from marketplace.events.weights import InteractionKind
+
+Surface = Literal["grid", "search", "similar", "for_you", "seller", "product"]
+Channel = Literal["whatsapp", "phone", "email"]
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """One shopper's interest in one product; `event_id` makes a repetition harmless."""
+
+    event_id: str
+    user_id: str
+    product_id: int
+    kind: InteractionKind
+    session_id: str | None
+    surface: Surface | None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A shopper who turned to a seller; `user_id` and `product_id` are None where they are not known."""
+
+    event_id: str
+    seller_id: int
+    product_id: int | None
+    user_id: str | None
+    channel: Channel
+    message: str | None
+    occurred_at: datetime
+
+
+def occurred(said: datetime | None, received: datetime) -> datetime:
+    """When an event happened: as its sender said, or when it arrived if nothing was said.
+
+    Raises
+    ------
+    InputRejected
+        If the sender's clock is more than five minutes ahead of ours.
+    """
+    if said is None:
+        return received
+    if said > received + CLOCK_TOLERANCE:
+        raise InputRejected(f"occurred_at {said.isoformat()} lies in the future; here it is {received.isoformat()}")
+    return said

@@ -1,0 +1,157 @@
+"""Figures for sellers and operators: the funnel and daily metrics from the marts, syncs and counts from the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from marketplace.errors import ArtifactUnavailable
+from marketplace.storage.tables import (
+    index_builds,
+    popular_products,
+    product_neighbours,
+    product_quality,
+    products,
+    recommendations,
+    sellers,
+    syncs,
+)
+from marketplace.storage.warehouse import Warehouse
+
+STEPS = ("views", "clicks", "whatsapp_starts", "wishlists", "purchases")
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelDay:
+    """What happened to one category of a seller's products on one local day."""
+
+    funnel_on: date
+    category: str
+    views: int
+    clicks: int
+    whatsapp_starts: int
+    wishlists: int
+    purchases: int
+
+
+@dataclass(frozen=True, slots=True)
+class LastSync:
+    """A seller and the newest audit row of theirs; without one `sync_id` and what follows are None."""
+
+    seller_id: int
+    seller_name: str
+    sync_id: str | None
+    status: str | None
+    trigger: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    scouted: int | None
+    new: int | None
+    gone: int | None
+    price_changed: int | None
+    other_changed: int | None
+    failed: int | None
+    note: str | None
+
+
+def funnel_of(warehouse: Warehouse, seller_id: int, *, since: date, until: date) -> list[FunnelDay]:
+    """The days on which something happened to the seller's products, newest first; both ends count.
+
+    Raises
+    ------
+    ArtifactUnavailable
+        If the mart was never built.
+    """
+    mart = _mart("fct_funnel_daily", "funnel_on", "seller_id", "category", *STEPS)
+    statement = (
+        sa.select(mart.c.funnel_on, mart.c.category, *(mart.c[step] for step in STEPS))
+        .where(mart.c.seller_id == seller_id, mart.c.funnel_on.between(since, until))
+        .order_by(mart.c.funnel_on.desc(), mart.c.category)
+    )
+    return [FunnelDay(*row) for row in _read(warehouse, mart, statement)]
+
+
+def daily_metrics(warehouse: Warehouse, *, days: int) -> list[dict[str, Any]]:
+    """The newest local days of the whole market, newest first.
+
+    Raises
+    ------
+    ArtifactUnavailable
+        If the mart was never built.
+    """
+    mart = _mart("mart_platform_metrics_daily", "metric_on", "active_shoppers", *STEPS, "new_products", "price_changes")
+    statement = sa.select(mart).order_by(mart.c.metric_on.desc()).limit(days)
+    return [dict(row._mapping) for row in _read(warehouse, mart, statement)]
+
+
+def last_syncs(warehouse: Warehouse) -> list[LastSync]:
+    """Every active seller with their newest sync, those that waited longest first."""
+    newest = sa.select(syncs).distinct(syncs.c.seller_id).order_by(syncs.c.seller_id, syncs.c.started_at.desc())
+    last = newest.subquery()
+    fields = ("sync_id", "status", "trigger", "started_at", "finished_at", "scouted", "new", "gone")
+    counts = ("price_changed", "other_changed", "failed", "note")
+    statement = (
+        sa.select(sellers.c.seller_id, sellers.c.name, *(last.c[name] for name in fields + counts))
+        .join(last, last.c.seller_id == sellers.c.seller_id, isouter=True)
+        .where(sellers.c.is_active)
+        .order_by(last.c.started_at.nulls_first(), sellers.c.seller_id)
+    )
+    with warehouse.begin() as connection:
+        return [LastSync(*row) for row in connection.execute(statement)]
+
+
+def catalogue_counts(warehouse: Warehouse) -> dict[str, int]:
+    """Sellers, and products by what shoppers may do with them."""
+    verdict = product_quality.c.verdict
+    live = ~products.c.is_gone
+    fit = sa.and_(live, verdict != "rejected")
+    statement = sa.select(
+        sa.func.count().filter(sa.and_(fit, products.c.in_stock)).label("on_shelf"),
+        sa.func.count().filter(sa.and_(fit, ~products.c.in_stock)).label("out_of_stock"),
+        sa.func.count().filter(sa.and_(live, verdict == "flagged")).label("flagged"),
+        sa.func.count().filter(sa.and_(live, verdict == "rejected")).label("rejected"),
+        sa.func.count().filter(sa.and_(live, verdict.is_(None))).label("not_judged"),
+        sa.func.count().filter(products.c.is_gone).label("gone"),
+    ).select_from(products.join(product_quality, product_quality.c.product_id == products.c.product_id, isouter=True))
+    active = sa.select(sa.func.count()).where(sellers.c.is_active)
+    with warehouse.begin() as connection:
+        return {"sellers": connection.scalar(active), **connection.execute(statement).one()._mapping}
+
+
+def recommendation_counts(warehouse: Warehouse, version: str) -> dict[str, int]:
+    """Rows of one published version: shoppers with personal recommendations, products with neighbours, and so on."""
+    counted = {
+        "shoppers": (recommendations, recommendations.c.user_id),
+        "products_with_neighbours": (product_neighbours, product_neighbours.c.product_id),
+        "popular_products": (popular_products, popular_products.c.product_id),
+    }
+    with warehouse.begin() as connection:
+        return {
+            name: connection.scalar(sa.select(sa.func.count(column.distinct())).where(table.c.version == version)) or 0
+            for name, (table, column) in counted.items()
+        }
+
+
+def live_index(warehouse: Warehouse) -> Mapping[str, Any] | None:
+    """The index build that is being served, as it was recorded; None before the first."""
+    columns = index_builds.c
+    statement = sa.select(columns.collection, columns.model_version, columns.products, columns.published_at)
+    with warehouse.begin() as connection:
+        row = connection.execute(statement.where(columns.status == "live")).first()
+    return dict(row._mapping) if row else None
+
+
+def _mart(name: str, *columns: str) -> sa.TableClause:
+    return sa.table(name, *(sa.column(column) for column in columns), schema="marts")
+
+
+def _read(warehouse: Warehouse, mart: sa.TableClause, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+    name = f"{mart.schema}.{mart.name}"
+    with warehouse.begin() as connection:
+        if connection.scalar(sa.select(sa.func.to_regclass(name))) is None:
+            raise ArtifactUnavailable(f"{name} was never built; materialise the asset {mart.name} in Dagster")
+        return connection.execute(statement).all()

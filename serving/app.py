@@ -1,0 +1,107 @@
+"""The API and the storefront as one app."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from marketplace.errors import MarketplaceError
+from marketplace.settings import Settings
+from marketplace.storage.images import Images
+from marketplace.storage.vectors import Vectors
+from marketplace.storage.warehouse import Warehouse
+from models.embedding.encoder import Encoder
+from models.embedding.loading import load_encoder
+from serving.dependencies import Shop, State
+from serving.encoder import WarmEncoder
+from serving.finder import Finder
+from serving.metrics import Metrics
+from serving.middleware import BodyLimit, Surround
+from serving.pictures import Pictures
+from serving.problems import answer_with_problems
+from serving.rendering import STATIC, Files, error_page
+from serving.routes import analytics, crm, health, media, products, recommendations, search, storefront
+
+THREADS = 16
+CONNECTIONS = 8
+DESCRIPTION = """Search by words and photo, recommendations, leads and figures of a marketplace of small sellers.
+
+Errors are problems as RFC 9457 has them, each with the `request_id` that stands in the `X-Request-ID` header.
+Answers that had to do without a part say `degraded` and why."""
+
+
+def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None) -> FastAPI:
+    """The app; it answers at once, and loads its encoder beside.
+
+    Parameters
+    ----------
+    load
+        Gives the encoder, if not the one that the settings name.
+
+    Raises
+    ------
+    ConfigurationError
+        If a store's address is none.
+    """
+    metrics = Metrics()
+    shop = _shop(settings, load or _named_encoder(settings), metrics)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[State]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        shop.encoder.start()
+        yield {"shop": shop}
+        shop.vectors.close()
+        shop.warehouse.close()
+
+    app = FastAPI(
+        title="Soko",
+        summary="A marketplace of small African sellers.",
+        description=DESCRIPTION,
+        version="0.1.0",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        middleware=[
+            Middleware(Surround, metrics=metrics),
+            Middleware(GZipMiddleware, minimum_size=1000),
+            Middleware(BodyLimit, upload_max_bytes=settings.upload_max_bytes),
+        ],
+    )
+    for noun in (products, search, recommendations, crm, analytics, health, media, storefront):
+        app.include_router(noun.router)
+    app.mount("/static", Files(directory=STATIC), name="static")
+    answer_with_problems(app, error_page)
+    return app
+
+
+def app_from_environment() -> FastAPI:
+    """The app as `SOKO_*` variables describe it; a wrong one ends the process with a sentence."""
+    try:
+        return create_app(Settings())
+    except MarketplaceError as error:
+        raise SystemExit(f"soko api: {error}") from error
+
+
+def _shop(settings: Settings, load: Callable[[], Encoder], metrics: Metrics) -> Shop:
+    warehouse = Warehouse(settings.database_url.get_secret_value(), pool_size=CONNECTIONS)
+    token = settings.milvus_token.get_secret_value()
+    vectors = Vectors(settings.milvus_uri, token, settings.milvus_timeout_seconds)
+    encoder = WarmEncoder(load)
+    images = Images(settings.artifacts_folder / "images", max_pixels=settings.image_max_pixels)
+    finder = Finder(warehouse, vectors, encoder, max_pixels=settings.image_max_pixels)
+    return Shop(settings, warehouse, vectors, encoder, finder, Pictures(images), metrics)
+
+
+def _named_encoder(settings: Settings) -> Callable[[], Encoder]:
+    return lambda: load_encoder(
+        settings.encoder,
+        threads=settings.encoder_threads,
+        siglip_model=settings.siglip_model,
+        siglip_pretrained=settings.siglip_pretrained,
+    )

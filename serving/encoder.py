@@ -1,0 +1,77 @@
+"""The encoder of this process: loaded beside the running app, used by few requests at a time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from threading import BoundedSemaphore, Thread
+from typing import Literal
+
+from marketplace.errors import ArtifactUnavailable, MarketplaceError
+from models.embedding.encoder import Encoder
+from models.embedding.vectors import Vectors as Vector
+
+log = logging.getLogger(__name__)
+AT_ONCE = 2
+PATIENCE_SECONDS = 5.0
+
+
+class WarmEncoder:
+    """Loads in a thread, so that the app answers at once, and says until then that it is not ready."""
+
+    def __init__(self, load: Callable[[], Encoder]) -> None:
+        self._load = load
+        self._encoder: Encoder | None = None
+        self._failure = ""
+        self._slots = BoundedSemaphore(AT_ONCE)
+        self._thread = Thread(target=self._warm, name="encoder", daemon=True)
+
+    def start(self) -> None:
+        """Begin to load."""
+        self._thread.start()
+
+    def wait(self, seconds: float) -> None:
+        """Returns when loading has ended, well or not, or after so many seconds."""
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    @property
+    def state(self) -> Literal["loading", "ready", "failed"]:
+        """How far it is."""
+        if self._encoder is not None:
+            return "ready"
+        return "failed" if self._failure else "loading"
+
+    @property
+    def version(self) -> str | None:
+        """The version of its vectors, None until it is ready."""
+        return self._encoder.version if self._encoder else None
+
+    def embed(self, image: bytes | None, text: str | None) -> tuple[Vector, str]:
+        """The query's vector and the version of the encoder that made it.
+
+        Raises
+        ------
+        ArtifactUnavailable
+            If it is not ready, or busy for too long.
+        """
+        encoder = self._encoder
+        if encoder is None:
+            raise ArtifactUnavailable(self._failure or "the encoder is still loading; try again in a few seconds")
+        if not self._slots.acquire(timeout=PATIENCE_SECONDS):
+            raise ArtifactUnavailable("too many searches at once; try again in a few seconds")
+        try:
+            return encoder.embed_query(image, text), encoder.version
+        finally:
+            self._slots.release()
+
+    def _warm(self) -> None:
+        try:
+            encoder = self._load()
+            encoder.embed_query(None, "soko")
+        except (MarketplaceError, OSError, ImportError, RuntimeError, ValueError) as error:
+            log.exception("the encoder cannot be loaded")
+            self._failure = f"the encoder cannot be loaded ({type(error).__name__}); the log says why"
+            return
+        self._encoder = encoder
+        log.info("encoder %s is ready", encoder.version)

@@ -1,0 +1,32 @@
+"""What Prometheus is told: requests, how long they took, degraded answers, and events taken in."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+
+class Metrics:
+    """The counters of one app, in a registry of their own so that two apps in a process do not mix."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.requests = Counter(
+            "soko_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "soko_request_seconds", "Time to answer a request.", ["route"], buckets=SECONDS, registry=self.registry
+        )
+        self.degraded = Counter(
+            "soko_degraded_answers", "Answers that say they are degraded.", ["kind"], registry=self.registry
+        )
+        self.events = Counter("soko_events", "New interactions and leads.", ["kind"], registry=self.registry)
+        self.encoder_ready = Gauge(
+            "soko_encoder_ready", "1 when photos and words can be turned into vectors.", registry=self.registry
+        )
+
+    def text(self) -> bytes:
+        """Every metric in Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,107 @@
+"""What surrounds every request: an id, a measured time, headers that keep browsers safe, and a bounded body."""
+
+from __future__ import annotations
+
+import re
+import time
+from uuid import uuid4
+
+from fastapi import Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.metrics import Metrics
+from serving.problems import problem
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+CONTENT_SECURITY = "; ".join(
+    [
+        "default-src 'none'",
+        "img-src 'self' data: blob:",
+        "style-src 'self'",
+        "script-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
+SAFE_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
+}
+MULTIPART_ROOM = 65_536  # for what stands around the file
+
+
+class Surround:
+    """Gives each request an id, safe headers in its answer, and a place in the metrics."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        scope["soko.request_id"] = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        began = time.perf_counter()
+        status = 500
+
+        async def send_safely(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = scope["soko.request_id"]
+                for name, value in SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_safely)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            self.metrics.requests.labels(scope["method"], route, str(status)).inc()
+            self.metrics.seconds.labels(route).observe(time.perf_counter() - began)
+
+
+class BodyLimit:
+    """Refuses a body that is too large: from its announced length at once, otherwise at the byte too many."""
+
+    def __init__(self, app: ASGIApp, upload_max_bytes: int, other_max_bytes: int = 65_536) -> None:
+        self.app = app
+        self.upload_max_bytes = upload_max_bytes
+        self.other_max_bytes = other_max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on while its body is small enough."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        is_upload = Headers(scope=scope).get("content-type", "").startswith("multipart/")
+        most = self.upload_max_bytes + MULTIPART_ROOM if is_upload else self.other_max_bytes
+        refusal = f"The body is larger than {most:,} bytes."
+        if is_upload:
+            refusal = f"The upload is larger than a photo may be: {self.upload_max_bytes:,} bytes."
+        announced = Headers(scope=scope).get("content-length", "0")
+        if announced.isdecimal() and int(announced) > most:
+            await problem(Request(scope), 413, refusal)(scope, receive, send)
+            return
+        received = 0
+
+        async def receive_bounded() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > most:
+                raise HTTPException(413, refusal)
+            return message
+
+        await self.app(scope, receive_bounded, send)

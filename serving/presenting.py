@@ -1,0 +1,126 @@
+"""Products of the shelf in the shape that clients receive."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from marketplace.catalog.chat import whatsapp_url
+from marketplace.catalog.prices import format_price
+from marketplace.catalog.products import Price
+from marketplace.storage.ladder import Step, Suggestions
+from marketplace.storage.shelf import ShelfProduct
+from serving.finder import Alike, Findings
+from serving.schemas import (
+    PriceShown,
+    ProductDetail,
+    ProductShown,
+    Recommendations,
+    RecommendedProduct,
+    SearchHit,
+    SearchResults,
+    SellerShown,
+    SimilarProduct,
+    SimilarProducts,
+)
+
+REASONS: dict[Step, str] = {
+    "item_to_item": "nothing personal is published for this shopper; these are like what they looked at",
+    "popular_in_category": "nothing is known of this shopper's taste; these are popular",
+    "newest": "no recommendations are published yet; these are the newest",
+}
+
+
+def shown_product(product: ShelfProduct) -> ProductShown:
+    """The product in a list."""
+    return ProductShown(**_fields(product))
+
+
+def product_detail(product: ShelfProduct, public_url: str) -> ProductDetail:
+    """The product by itself, with the address of a chat about it."""
+    return ProductDetail(
+        **_fields(product),
+        description=product.description,
+        url=seller_page(product.url),
+        whatsapp_url=chat_about(product, public_url),
+        quality="approved" if product.verdict == "approved" else "flagged",
+        quality_reasons=list(product.reasons),
+        first_seen_at=product.first_seen_at,
+        updated_at=product.updated_at,
+    )
+
+
+def search_results(found: Findings) -> SearchResults:
+    """The findings of a search."""
+    items = [
+        SearchHit(**_fields(item.product), similarity=item.similarity, matched=list(item.matched))
+        for item in found.items
+    ]
+    return SearchResults(items=items, degraded=found.degraded, reason=found.reason, versions={"encoder": found.encoder})
+
+
+def similar_products(product_id: int, alike: Alike) -> SimilarProducts:
+    """Products like another."""
+    items = [SimilarProduct(**_fields(item.product), similarity=item.similarity) for item in alike.items]
+    is_degraded = alike.source != "likeness"
+    return SimilarProducts(
+        product_id=product_id, source=alike.source, degraded=is_degraded, reason=alike.reason, items=items
+    )
+
+
+def recommendations(user_id: str, suggestions: Suggestions) -> Recommendations:
+    """What is suggested to a shopper, with the versions it was made from."""
+    publication = suggestions.publication
+    details = publication.details if publication else {}
+    versions = {
+        "model": details.get("model"),
+        "index": details.get("index"),
+        "recommendations": publication.version if publication else None,
+    }
+    return Recommendations(
+        user_id=user_id,
+        source=suggestions.source,
+        degraded=suggestions.source != "personal",
+        reason=REASONS.get(suggestions.source),
+        versions={name: None if version is None else str(version) for name, version in versions.items()},
+        items=[
+            RecommendedProduct(**_fields(item.product), source=item.source, score=item.score)
+            for item in suggestions.items
+        ],
+    )
+
+
+def chat_about(product: ShelfProduct, public_url: str) -> str | None:
+    """A wa.me address with a first message about the product, None if the seller has no number."""
+    price = f" ({format_price(product.price)})" if product.price else ""
+    page = f"{public_url.rstrip('/')}/products/{product.product_id}"
+    return whatsapp_url(product.seller.phone, f"Hello! Is “{product.title}”{price} still available? {page}")
+
+
+def seller_page(url: str | None) -> str | None:
+    """The address if a browser may follow it: http or https, nothing that runs."""
+    return url if url and urlsplit(url).scheme in ("http", "https") else None
+
+
+def _fields(product: ShelfProduct) -> dict[str, Any]:
+    seller = product.seller
+    return {
+        "product_id": product.product_id,
+        "title": product.title,
+        "category": product.category,
+        "price": _price(product.price),
+        "image_url": f"/media/{product.image_sha256}.jpg" if product.image_sha256 else None,
+        "in_stock": product.in_stock,
+        "seller": SellerShown(seller_id=seller.seller_id, name=seller.name, city=seller.city, country=seller.country),
+    }
+
+
+def _price(price: Price | None) -> PriceShown | None:
+    if price is None:
+        return None
+    return PriceShown(
+        amount_minor=price.amount_minor,
+        up_to_minor=price.up_to_minor,
+        currency=price.currency,
+        formatted=format_price(price),
+    )

@@ -1,0 +1,107 @@
+"""Pages from templates: what every page knows, and files whose address changes with their content."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from babel import Locale
+from fastapi import Request
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.staticfiles import StaticFiles
+
+from marketplace.catalog.prices import format_price
+from serving.dependencies import USER_ID
+from serving.presenting import chat_about, seller_page
+
+PAGES = Path(__file__).parent / "pages"
+STATIC = PAGES / "static"
+LOADING_PAGE = {"Cache-Control": "private, no-cache"}
+FOREVER = "public, max-age=31536000, immutable"
+_USER_ID = re.compile(USER_ID)
+_ETHIOPIC = re.compile(r"[\u1200-\u137f]")
+_ARABIC = re.compile(r"[\u0600-\u06ff]")
+
+
+class Files(StaticFiles):
+    """The storefront's own files; an address with a version never changes, so browsers keep it."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """As StaticFiles, with the time it may be kept."""
+        answer = super().file_response(*args, **kwargs)
+        scope = next(value for value in (*args, *kwargs.values()) if isinstance(value, dict))
+        answer.headers["Cache-Control"] = FOREVER if b"v=" in scope["query_string"] else "no-cache"
+        return answer
+
+
+def render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """The page; every value in it is escaped."""
+    known = {"path": request.url.path, "theme": theme_of(request), "q": "", "category": None, "refusal": ""}
+    text = _environment().get_template(template).render({**known, **values})
+    return HTMLResponse(text, status, LOADING_PAGE)
+
+
+def error_page(request: Request, status: int, title: str, detail: str) -> HTMLResponse:
+    """What went wrong, for a person; needs no store."""
+    return render(request, "error.html", status=status, code=status, title=title, detail=detail)
+
+
+def theme_of(request: Request) -> str | None:
+    """The colours the shopper chose, None to follow their system."""
+    chosen = request.cookies.get("theme")
+    return chosen if chosen in ("light", "dark") else None
+
+
+def shopper_of(request: Request) -> str | None:
+    """Who looks, as far as their browser said."""
+    shopper = request.cookies.get("shopper", "")
+    return shopper if _USER_ID.fullmatch(shopper) else None
+
+
+@lru_cache(maxsize=64)
+def asset(name: str) -> str:
+    """The address of a file of ours; another content has another address."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+def language_of(text: str) -> Markup:
+    """A lang attribute where the script tells the language, so that it is read out and hyphenated right."""
+    if _ETHIOPIC.search(text):
+        return Markup(' lang="am"')
+    return Markup(' lang="ar" dir="rtl"') if _ARABIC.search(text) else Markup("")
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(PAGES / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["asset"] = asset
+    environment.filters.update(
+        price=format_price, lang=language_of, seller_page=seller_page, chat=chat_about, label=label, country=country_of
+    )
+    return environment
+
+
+def country_of(code: str) -> str:
+    """The country's name, or its code where it has none: "KE" is "Kenya".
+
+    Source: Unicode CLDR, through babel.
+    """
+    return str(Locale("en").territories.get(code, code))
+
+
+def label(category: str) -> str:
+    """A category as a heading: "phone_accessories" is "Phone accessories"."""
+    text = category.replace("_", " ").strip()
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,81 @@
+"""Whether the service lives, whether it is ready, and its metrics."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from marketplace.errors import ArtifactUnavailable, ConfigurationError, MarketplaceError, StoreUnreachable
+from marketplace.storage.publications import published
+from serving.dependencies import Shop, ShopDep
+from serving.problems import said
+from serving.schemas import Health, Part
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/health/live")
+async def read_live() -> dict[str, str]:
+    """Answers while the process lives, whatever its stores do."""
+    return {"status": "live"}
+
+
+@router.get("/health/ready", responses={503: {"model": Health}})
+def read_ready(shop: ShopDep, response: Response) -> Health:
+    """The state of every part: `degraded` while shoppers must do without one of them, 503 without Postgres."""
+    parts = {"postgres": _postgres(shop)}
+    if parts["postgres"].state == "ready":
+        parts |= {"encoder": _encoder(shop), "index": _index(shop), "recommendations": _recommendations(shop)}
+    states = {part.state for part in parts.values()}
+    if parts["postgres"].state == "down":
+        response.status_code = 503
+        return Health(status="down", parts=parts)
+    return Health(status="ready" if states == {"ready"} else "degraded", parts=parts)
+
+
+@router.get("/metrics", include_in_schema=False)
+def read_prometheus(shop: ShopDep) -> Response:
+    """Metrics in Prometheus' text format."""
+    shop.metrics.encoder_ready.set(shop.encoder.state == "ready")
+    return Response(shop.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _postgres(shop: Shop) -> Part:
+    try:
+        is_migrated = shop.warehouse.is_migrated()
+    except StoreUnreachable:
+        return Part(state="down", detail="Postgres does not answer; is SOKO_DATABASE_URL right?")
+    if not is_migrated:
+        return Part(state="down", detail="the schema is not at the newest revision; run `soko migrate`")
+    return Part(state="ready", detail="answers, schema is current")
+
+
+def _encoder(shop: Shop) -> Part:
+    details = {
+        "ready": f"{shop.encoder.version}",
+        "loading": "loading; until then words are searched by keywords only, photos not at all",
+        "failed": "cannot be loaded, the log says why; words are searched by keywords only, photos not at all",
+    }
+    state = shop.encoder.state
+    return Part(state="ready" if state == "ready" else "degraded", detail=details[state])
+
+
+def _index(shop: Shop) -> Part:
+    try:
+        health = shop.vectors.health()
+    except (StoreUnreachable, ConfigurationError, ArtifactUnavailable) as error:
+        return Part(state="degraded", detail=f"words are searched by keywords only: {_short(error)}")
+    if health.collection is None:
+        return Part(state="degraded", detail="nothing is published; materialise product_index")
+    return Part(state="ready", detail=f"{health.products} products, {health.index_type}, {health.model_version}")
+
+
+def _recommendations(shop: Shop) -> Part:
+    publication = published(shop.warehouse)
+    if publication is None:
+        return Part(state="degraded", detail="nothing is published; materialise recommendations")
+    return Part(state="ready", detail=f"version {publication.version}")
+
+
+def _short(error: MarketplaceError) -> str:
+    return "Milvus does not answer; is SOKO_MILVUS_URI right?" if isinstance(error, StoreUnreachable) else said(error)

@@ -1,0 +1,182 @@
+"""The storefront's pages, and the pieces of them that its script asks for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from marketplace.errors import ArtifactUnavailable, InputRejected
+from marketplace.storage.ladder import Suggestions, suggest
+from marketplace.storage.shelf import ShelfPage, browse, categories, product_of, seller_of
+from serving import finder
+from serving.cursors import cursor_of, place_of
+from serving.dependencies import TEXT, USER_ID, CategoryFilter, Cursor, ProductId, SellerId, Shop, ShopDep
+from serving.presenting import REASONS
+from serving.problems import said
+from serving.rendering import error_page, render, shopper_of
+from serving.routes.recommendations import demo_shoppers
+from serving.routes.search import photo_query
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+PAGE = 24
+ROW = 12
+CHIPS = 24
+YEAR = 31_536_000
+Piece = Annotated[bool, Query(description="only the cards, for a page that is open already")]
+Words = Annotated[str, Query(max_length=300, pattern=TEXT)]
+
+
+@router.get("/")
+def show_home(
+    request: Request, shop: ShopDep, category: CategoryFilter = None, cursor: Cursor = None, piece: Piece = False
+) -> Response:
+    """The shelf, with what this shopper may like above it."""
+    page = browse(shop.warehouse, limit=PAGE, after=place_of(cursor), category=category)
+    values = _shelf(shop, page, "/", {"category": category})
+    if piece:
+        return render(request, "cards.html", **values)
+    is_front = category is None and cursor is None
+    if is_front:
+        values |= _for_you(shop, shopper_of(request))
+    return render(
+        request,
+        "home.html",
+        **values,
+        is_front=is_front,
+        category=category,
+        categories=categories(shop.warehouse, limit=CHIPS),
+    )
+
+
+@router.get("/search")
+def show_search(
+    request: Request, shop: ShopDep, q: Words = "", category: CategoryFilter = None, piece: Piece = False
+) -> Response:
+    """What was found by words."""
+    if not q.strip():
+        return RedirectResponse("/", 303)
+    return _findings(request, shop, finder.Query(q.strip(), None, 2 * PAGE, category), piece=piece)
+
+
+@router.post("/search")
+def show_photo_search(
+    request: Request,
+    shop: ShopDep,
+    query: Annotated[finder.Query, Depends(photo_query)],
+    piece: Piece = False,
+) -> Response:
+    """What was found by a photo, and words if there were any."""
+    if query.image is None and query.text is None:
+        return RedirectResponse("/", 303)
+    return _findings(request, shop, query, piece=piece)
+
+
+@router.get("/products/{product_id}")
+def show_product(request: Request, shop: ShopDep, product_id: ProductId) -> Response:
+    """One product, its seller, and products like it."""
+    product = product_of(shop.warehouse, product_id)
+    if product.is_gone:
+        detail = f"“{product.title}” is no longer sold. Its category may hold something like it."
+        return error_page(request, 410, "No longer sold", detail)
+    alike = shop.finder.similar(product_id, limit=ROW, threshold=0)
+    return render(
+        request,
+        "product.html",
+        product=product,
+        alike=alike,
+        pictures=shop.pictures,
+        public_url=shop.settings.public_url,
+        category=product.category or None,
+    )
+
+
+@router.get("/sellers/{seller_id}")
+def show_seller(
+    request: Request, shop: ShopDep, seller_id: SellerId, cursor: Cursor = None, piece: Piece = False
+) -> Response:
+    """A seller and what they sell."""
+    seller = seller_of(shop.warehouse, seller_id)
+    page = browse(shop.warehouse, limit=PAGE, after=place_of(cursor), seller_id=seller_id)
+    values = _shelf(shop, page, f"/sellers/{seller_id}", {})
+    return render(request, "cards.html" if piece else "seller.html", **values | {"seller": seller, "surface": "seller"})
+
+
+@router.get("/for-you")
+def show_for_you(
+    request: Request, shop: ShopDep, shopper: Annotated[str | None, Query(pattern=USER_ID)] = None
+) -> Response:
+    """The row of recommendations, for a page that is open already."""
+    return render(request, "for_you.html", pictures=shop.pictures, **_for_you(shop, shopper or shopper_of(request)))
+
+
+@router.post("/shopper")
+def choose_shopper(shopper: Annotated[str, Form(pattern=r"^([A-Za-z0-9._:@-]{1,128})?$")] = "") -> Response:
+    """Look through the eyes of another shopper; an empty choice is oneself again."""
+    answer = RedirectResponse("/", 303)
+    if shopper:
+        answer.set_cookie("shopper", shopper, max_age=YEAR, samesite="lax")
+    else:
+        answer.delete_cookie("shopper")
+    return answer
+
+
+@router.get("/docs")
+def show_api(request: Request) -> Response:
+    """The API, endpoint by endpoint, made from the same description as `/openapi.json`."""
+    return render(request, "api.html", api=request.app.openapi())
+
+
+@router.get("/favicon.ico")
+def show_icon() -> Response:
+    """Where the icon is."""
+    return RedirectResponse("/static/icon.svg", 308)
+
+
+@router.get("/robots.txt")
+def show_robots() -> Response:
+    """What crawlers may read."""
+    return Response("User-agent: *\nDisallow: /api/\nDisallow: /search\n", media_type="text/plain")
+
+
+def _findings(request: Request, shop: Shop, query: finder.Query, *, piece: bool) -> Response:
+    template = "findings.html" if piece else "search.html"
+    values: dict[str, Any] = {"q": query.text or "", "category": query.category, "by_photo": query.image is not None}
+    try:
+        found = shop.finder.find(query)
+    except (InputRejected, ArtifactUnavailable) as error:
+        status = 422 if isinstance(error, InputRejected) else 503
+        return render(request, template, status=status, **values, **_groups(shop, None), refusal=said(error))
+    if found.degraded:
+        shop.metrics.degraded.labels("search").inc()
+    return render(request, template, **values, **_groups(shop, found))
+
+
+def _groups(shop: Shop, found: finder.Findings | None) -> dict[str, Any]:
+    """The findings in two groups: what holds every word, and what comes close."""
+    items = found.items if found else ()
+    return {
+        "exact": [item.product for item in items if "words" in item.matched],
+        "close": [item.product for item in items if "words" not in item.matched],
+        "reason": found.reason if found else None,
+        "pictures": shop.pictures,
+        "categories": () if items else categories(shop.warehouse, limit=ROW),
+    }
+
+
+def _shelf(shop: Shop, page: ShelfPage, path: str, query: dict[str, str | None]) -> dict[str, Any]:
+    cursor = cursor_of(page.next_place)
+    kept = {name: value for name, value in query.items() if value is not None}
+    more = None if cursor is None else (path, {**kept, "cursor": cursor})
+    return {"items": page.products, "more": more, "pictures": shop.pictures, "surface": "grid"}
+
+
+def _for_you(shop: Shop, shopper: str | None) -> dict[str, Any]:
+    suggestions: Suggestions = suggest(shop.warehouse, shopper or "", limit=ROW)
+    return {
+        "suggestions": suggestions,
+        "why": REASONS.get(suggestions.source),
+        "shopper": shopper,
+        "shoppers": demo_shoppers(shop),
+    }

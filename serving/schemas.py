@@ -1,0 +1,340 @@
+"""What the API takes and gives, as its clients read it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from marketplace.events.interactions import Channel, Surface
+from marketplace.events.weights import InteractionKind
+from marketplace.storage.ladder import Step
+from serving.dependencies import LARGEST_ID, MOST_ITEMS, TEXT, USER_ID
+from serving.finder import Match
+
+Identity = Annotated[int, Field(ge=0, le=LARGEST_ID)]
+EventId = Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9._:@-]+$")]
+Shopper = Annotated[str, Field(pattern=USER_ID, examples=["shopper-001"])]
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it."""
+
+    type: str = Field(examples=["urn:soko:problem:not-found"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["product 1 is not known"])
+    instance: str = Field(examples=["/api/products/1"])
+    request_id: str = Field(examples=["4f0c2f0e6f5d4b7b8a54b8f4f2a3f3f1"])
+
+
+class PriceShown(BaseModel):
+    """An amount in minor units, and as a reader sees it; `up_to_minor` is the upper end of a range."""
+
+    amount_minor: int = Field(examples=[129900])
+    up_to_minor: int | None = None
+    currency: str = Field(examples=["KES"])
+    formatted: str = Field(examples=["KSh 1,299"])
+
+
+class SellerShown(BaseModel):
+    """Who sells a product."""
+
+    seller_id: int = Field(examples=[2251799813685248])
+    name: str = Field(examples=["Mama Njeri Fabrics"])
+    city: str | None = Field(examples=["Nairobi"])
+    country: str = Field(examples=["KE"])
+
+
+class ProductShown(BaseModel):
+    """A product on the shelf; `price` is null where its seller shows none, `image_url` where there is no picture."""
+
+    product_id: int = Field(examples=[4503599627370496])
+    title: str = Field(examples=["Kitenge maxi dress, blue"])
+    category: str = Field(examples=["dresses"])
+    price: PriceShown | None
+    image_url: str | None = Field(examples=["/media/6f1e…c0.jpg"], description="a path of this host; ?w=360 shrinks it")
+    in_stock: bool
+    seller: SellerShown
+
+
+class ProductPage(BaseModel):
+    """Products, and the cursor of the next page; null at the end."""
+
+    items: list[ProductShown]
+    next_cursor: str | None = Field(examples=["MTc2OTA0MDAwMC40NTAzNTk5NjI3MzcwNDk2"])
+
+
+class ProductDetail(ProductShown):
+    """Everything shoppers are told about a product."""
+
+    description: str
+    url: str | None = Field(description="the product's page at its seller")
+    whatsapp_url: str | None = Field(examples=["https://wa.me/254700000001?text=Hello"])
+    quality: Literal["approved", "flagged"]
+    quality_reasons: list[str] = Field(examples=[["picture_missing"]])
+    first_seen_at: datetime
+    updated_at: datetime
+
+
+class CategoryShown(BaseModel):
+    """A category and how many products it holds."""
+
+    name: str = Field(examples=["dresses"])
+    products: int = Field(examples=[42])
+
+
+class SimilarProduct(ProductShown):
+    """A product and how alike it is: the cosine of both vectors, null when it could not be told."""
+
+    similarity: float | None = Field(examples=[0.87])
+
+
+class SimilarProducts(BaseModel):
+    """Products like another; `source` is `same_category` while likeness cannot be told."""
+
+    product_id: int
+    source: Literal["likeness", "same_category"]
+    degraded: bool
+    reason: str | None
+    items: list[SimilarProduct]
+
+
+class SearchScope(BaseModel):
+    """How many products a search gives, and where it looks."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=MOST_ITEMS)] = 24
+    category: Annotated[str | None, Field(max_length=200, pattern=TEXT)] = None
+    seller_id: Identity | None = None
+
+
+class WordQuery(SearchScope):
+    """A search by words."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"text": "blue kitenge dress", "limit": 12}})
+
+    text: Annotated[str, Field(min_length=1, max_length=300, pattern=TEXT)]
+
+
+class PhotoQuery(SearchScope):
+    """What may stand beside the photo in a multipart search."""
+
+    text: Annotated[str | None, Field(max_length=300, pattern=TEXT)] = None
+
+
+class SearchHit(ProductShown):
+    """A product that was found: its cosine to the query where vectors found it, and what it was found by."""
+
+    similarity: float | None = Field(examples=[0.71])
+    matched: list[Match] = Field(examples=[["words", "likeness"]])
+
+
+class SearchResults(BaseModel):
+    """What was found, best first; `degraded` says that a part of the search was away, `reason` which."""
+
+    items: list[SearchHit]
+    degraded: bool
+    reason: str | None
+    versions: dict[str, str | None] = Field(examples=[{"encoder": "compact-1"}])
+
+
+class RecommendedProduct(ProductShown):
+    """A product, the step of the ladder that named it, and the score there."""
+
+    source: Step
+    score: float | None
+
+
+class Recommendations(BaseModel):
+    """Products for a shopper; `source` is the highest step that could answer, and all but `personal` are degraded."""
+
+    user_id: str = Field(examples=["shopper-001"])
+    source: Step
+    degraded: bool
+    reason: str | None
+    versions: dict[str, str | None] = Field(examples=[{"model": "3", "index": "…", "recommendations": "…"}])
+    items: list[RecommendedProduct]
+
+
+class InteractionSent(BaseModel):
+    """What a shopper did; an `event_id` makes it safe to send again."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "event_id": "0192f7f0-5f6e-7c3a-9c5f-6a1f0b2d3e4f",
+                "user_id": "shopper-001",
+                "product_id": 4503599627370496,
+                "kind": "click",
+                "surface": "grid",
+            }
+        },
+    )
+
+    event_id: EventId | None = None
+    user_id: Shopper
+    product_id: Identity
+    kind: InteractionKind
+    session_id: Annotated[str | None, Field(max_length=128, pattern=TEXT)] = None
+    surface: Surface | None = None
+    occurred_at: AwareDatetime | None = Field(None, description="when it happened, if not now")
+
+
+class LeadSent(BaseModel):
+    """A shopper turns to a seller; an `event_id` makes it safe to send again."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "event_id": "0192f7f0-9a2b-7d10-8f57-2f3f2f8f9a11",
+                "seller_id": 2251799813685248,
+                "product_id": 4503599627370496,
+                "user_id": "shopper-001",
+                "channel": "whatsapp",
+            }
+        },
+    )
+
+    event_id: EventId | None = None
+    seller_id: Identity
+    product_id: Identity | None = None
+    user_id: Shopper | None = None
+    channel: Channel = "whatsapp"
+    message: Annotated[str | None, Field(max_length=2000, pattern=TEXT)] = None
+    occurred_at: AwareDatetime | None = Field(None, description="when it happened, if not now")
+
+
+class Recorded(BaseModel):
+    """The event's id, and whether it was new; false for one that was sent before."""
+
+    event_id: str
+    recorded: bool
+
+
+class BatchRecorded(BaseModel):
+    """How many events came, and how many were new."""
+
+    received: int
+    recorded: int
+
+
+class WorkAccepted(BaseModel):
+    """Work that waits for the orchestrator; asking again while it waits answers the same request."""
+
+    request_id: str
+    kind: Literal["sync", "train"]
+    seller_id: int | None
+    status: Literal["queued"] = "queued"
+
+
+class RecommendationStats(BaseModel):
+    """What is published for recommendations; everything is null or empty before the first time."""
+
+    published: bool
+    version: str | None
+    previous_version: str | None
+    published_at: datetime | None
+    counts: dict[str, int]
+    details: dict[str, Any]
+    weights: dict[str, float] = Field(examples=[{"view": 1.0, "click": 2.0, "wishlist": 2.5, "purchase": 3.0}])
+
+
+class FunnelCounts(BaseModel):
+    """Steps of the funnel, and how many took the next one; null where nobody could."""
+
+    views: int
+    clicks: int
+    whatsapp_starts: int
+    wishlists: int
+    purchases: int
+    view_to_click_rate: float | None
+    click_to_whatsapp_rate: float | None
+
+
+class FunnelOfDay(FunnelCounts):
+    """The funnel of one local day."""
+
+    funnel_on: date
+
+
+class FunnelOfCategory(FunnelCounts):
+    """The funnel of one category."""
+
+    category: str
+
+
+class SellerFunnel(BaseModel):
+    """A seller's funnel over some local days, both ends included."""
+
+    seller_id: int
+    seller_name: str
+    since: date
+    until: date
+    totals: FunnelCounts
+    days: list[FunnelOfDay]
+    categories: list[FunnelOfCategory]
+
+
+class SyncStatus(BaseModel):
+    """A seller and what their newest sync found; nulls before the first."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    seller_id: int
+    seller_name: str
+    sync_id: str | None
+    status: str | None = Field(examples=["done"])
+    trigger: str | None = Field(examples=["schedule"])
+    started_at: datetime | None
+    finished_at: datetime | None
+    scouted: int | None
+    new: int | None
+    gone: int | None
+    price_changed: int | None
+    other_changed: int | None
+    failed: int | None
+    note: str | None
+
+
+class Heartbeat(BaseModel):
+    """Every seller's newest sync, those that waited longest first, and the requests that wait."""
+
+    sellers: list[SyncStatus]
+    queued: list[WorkAccepted]
+
+
+class PlatformMetrics(BaseModel):
+    """The market in figures; `daily` is null with a reason while its mart was never built."""
+
+    catalogue: dict[str, int]
+    index: dict[str, Any] | None
+    recommendations_version: str | None
+    daily: list[dict[str, Any]] | None
+    degraded: bool
+    reason: str | None
+
+
+class DemoShopper(BaseModel):
+    """A shopper of the sample market, and the category they care for most."""
+
+    user_id: str
+    taste: str | None
+
+
+class Part(BaseModel):
+    """A part of the service."""
+
+    state: Literal["ready", "degraded", "down"]
+    detail: str
+
+
+class Health(BaseModel):
+    """Whether the service can answer; degraded means with something less."""
+
+    status: Literal["ready", "degraded", "down"]
+    parts: dict[str, Part]
