@@ -1,0 +1,131 @@
+"""Encoders: unit vectors, halves that mean what they say, and bad pictures refused."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from marketplace.errors import ConfigurationError, ImageRejected, InputRejected
+from models.embedding.compact import classifier_projection
+from models.embedding.loading import load_encoder
+from models.embedding.vectors import concatenated
+
+
+def picture(colour, size=(320, 200)):
+    target = io.BytesIO()
+    Image.new("RGB", size, colour).save(target, "JPEG")
+    return target.getvalue()
+
+
+@pytest.fixture(scope="module")
+def compact():
+    return load_encoder("compact", threads=2, siglip_model="", siglip_pretrained="")
+
+
+@pytest.fixture(scope="module")
+def siglip(tmp_path_factory):
+    """A SigLIP of random weights in a local folder, loaded as a real one would be."""
+    from models.embedding.siglip import SiglipEncoder, declare_missing_torchvision_operators
+
+    declare_missing_torchvision_operators()
+    import open_clip
+    import torch
+
+    folder = tmp_path_factory.mktemp("siglip")
+    towers = {
+        "embed_dim": 768,
+        "init_logit_bias": -10,
+        "custom_text": True,
+        "vision_cfg": {"image_size": 224, "patch_size": 32, "width": 192, "layers": 2, "head_width": 64},
+        "text_cfg": {"context_length": 64, "vocab_size": 49408, "width": 192, "heads": 3, "layers": 2},
+    }
+    (folder / "tiny-768.json").write_text(json.dumps(towers))
+    open_clip.add_model_config(folder)
+    torch.manual_seed(1)
+    weights = folder / "weights.pt"
+    torch.save(open_clip.create_model("tiny-768").state_dict(), weights)
+    return SiglipEncoder("tiny-768", str(weights), threads=2)
+
+
+@pytest.fixture(params=["compact", "siglip"])
+def encoder(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_products_and_queries_are_unit_vectors_of_768(encoder):
+    vectors = encoder.embed_products([picture("red"), None, picture("blue")], ["red bag", "ሐበሻ ቀሚስ", ""])
+    queries = [
+        encoder.embed_query(picture("red"), None),
+        encoder.embed_query(None, "mkoba"),
+        encoder.embed_query(picture("red"), "bag"),
+    ]
+    assert vectors.shape == (3, 768)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    assert np.linalg.norm(queries, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_same_product_gives_the_same_vector_alone_and_in_a_batch(encoder):
+    alone = encoder.embed_products([picture("red")], ["red bag"])[0]
+    beside = encoder.embed_products([picture("green"), picture("red")], ["pot", "red bag"])[1]
+    assert alone == pytest.approx(beside, abs=1e-4)
+
+
+def test_a_photo_finds_its_own_product(encoder):
+    stripes = np.zeros((224, 224, 3), dtype=np.uint8)
+    stripes[:, ::8] = 255
+    target = io.BytesIO()
+    Image.fromarray(stripes).save(target, "PNG")
+    catalog = encoder.embed_products([picture("red"), target.getvalue(), picture("blue")], ["item", "item", "item"])
+    assert (catalog @ encoder.embed_query(target.getvalue(), None)).argmax() == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", picture("red")[:300]])
+def test_bytes_that_are_no_picture_are_refused(encoder, content):
+    with pytest.raises(ImageRejected, match="cannot be decoded"):
+        encoder.embed_query(content, None)
+
+
+def test_a_query_of_nothing_is_refused(encoder):
+    with pytest.raises(InputRejected, match="words or a photo"):
+        encoder.embed_query(None, "  ")
+    with pytest.raises(InputRejected, match="neither picture nor words"):
+        encoder.embed_products([None], [""])
+
+
+def test_words_of_one_meaning_are_nearer_than_others(compact):
+    products = compact.embed_products(
+        [None] * 3, ["red evening dress", "cooking pot with lid", "leather shoes for men"]
+    )
+    assert (products @ compact.embed_query(None, "sufuria pot")).argmax() == 1
+    assert (products @ compact.embed_query(None, "a gown for women")).argmax() == 0
+
+
+def test_a_query_of_one_kind_leaves_the_other_half_empty(compact):
+    assert not compact.embed_query(None, "bag")[:384].any()
+    assert not compact.embed_query(picture("red"), None)[384:].any()
+
+
+def test_the_projection_keeps_what_the_classifier_tells_apart():
+    classifier = np.diag([3.0, 2.0, 1.0, 0.0]).astype(np.float32)
+    kept = classifier_projection(classifier, 2)
+    assert kept == pytest.approx(np.array([[3**0.5, 0], [0, 2**0.5], [0, 0], [0, 0]]), abs=1e-6)
+
+
+def test_a_dot_product_of_concatenated_vectors_is_the_weighted_likeness():
+    half = np.zeros((2, 384), dtype=np.float32)
+    half[0, 0], half[1, :2] = 1, (0.8, 0.6)
+    words = np.zeros((2, 384), dtype=np.float32)
+    words[:, 5] = 1
+    first, second = concatenated(half, words)
+    assert first @ second == pytest.approx(0.6 * 0.8 + 0.4 * 1.0)
+
+
+def test_an_encoder_that_does_not_exist_is_named():
+    with pytest.raises(ConfigurationError, match="'clip' is unknown"):
+        load_encoder("clip", threads=1, siglip_model="", siglip_pretrained="")
+    with pytest.raises(ConfigurationError, match="local-dir"):
+        load_encoder("siglip", threads=1, siglip_model="no-such-model", siglip_pretrained="")
