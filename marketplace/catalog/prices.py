@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 
-from babel.numbers import get_currency_precision
+from babel.numbers import get_currency_precision, list_currencies
 
 from marketplace.catalog.products import Price
 from marketplace.errors import PriceUnreadable
@@ -25,6 +25,7 @@ SHOWN = {"KES": "KSh", "TZS": "TSh", "UGX": "USh", "ETB": "Br", "GHS": "GH₵", 
 NO_PRICE = {"", "n/a", "na", "none", "null", "-", "ask", "call", "call us", "contact for price", "price on request"}
 LARGEST_MINOR = 10**14
 _AMOUNT = r"\d[\d,\s]*(?:\.\d+)?"
+_ISO_CODES = frozenset(list_currencies())
 _CURRENCY_WORDS = {word: code for code, words in SYMBOLS.items() for word in words}
 _FORM = re.compile(
     rf"^(?P<before>[^\d\s.\-]*)\.?\s*(?P<low>{_AMOUNT})\s*(?P<after>[^\d\s./\-=]*)\s*(?:/[=\-]*|\.?-|=)?"
@@ -39,6 +40,21 @@ def minor_digits(currency: str | None) -> int:
     Source: Unicode CLDR, through babel.
     """
     return int(get_currency_precision(currency)) if currency else 2
+
+
+def currency_code(text: str) -> str:
+    """The ISO code of a currency, from the code itself in any case or a seller's word for it, such as "KSh".
+
+    Raises
+    ------
+    PriceUnreadable
+        If there is no such currency.
+    """
+    word = text.strip(". ").casefold()
+    code = word.upper() if word.upper() in _ISO_CODES else _CURRENCY_WORDS.get(word)
+    if code is None:
+        raise PriceUnreadable(f"{text!r} is no currency")
+    return code
 
 
 def read_price(text: str, currency: str) -> Price | None:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal
+
+from marketplace.errors import InputRejected
 
 SourceKind = Literal["shop_pages", "feed"]
 ChangeKind = Literal["new", "gone", "price", "other"]
 Verdict = Literal["approved", "flagged", "rejected"]
+# Characters; what is longer fits neither an index of Postgres nor a page.
+LONGEST: Mapping[str, int] = MappingProxyType(
+    {"source_ref": 200, "title": 1_000, "category": 200, "description": 20_000, "url": 2_000, "image_url": 2_000}
+)
 
 
 def stable_id(*parts: object) -> int:
@@ -55,6 +63,11 @@ class SourcedProduct:
 
     `source_ref` is the source's own id, unique within the seller. `price` is
     None where the source shows none; nothing is guessed.
+
+    Raises
+    ------
+    InputRejected
+        If a text is longer than products have them, naming it.
     """
 
     source_ref: str
@@ -65,6 +78,12 @@ class SourcedProduct:
     price: Price | None = None
     image_url: str | None = None
     in_stock: bool = True
+
+    def __post_init__(self) -> None:
+        for name, most in LONGEST.items():
+            length = len(getattr(self, name) or "")
+            if length > most:
+                raise InputRejected(f"the {name} has {length} characters, more than {most}")
 
     def content_hash(self, image_sha256: str | None) -> str:
         """Sixty-four hex digits that change when anything a shopper sees changes."""

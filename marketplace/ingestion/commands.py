@@ -153,7 +153,8 @@ def _e164(phone: str, country: str) -> str | None:
 def _report(console: Console, owner: Seller, audit: SyncAudit) -> None:
     console.print(
         f"{owner.name}: {audit.new} new, {audit.price_changed} prices changed, "
-        f"{audit.other_changed} otherwise changed, {audit.gone} gone, {audit.unchanged} unchanged, {audit.failed} refused"
+        f"{audit.other_changed} otherwise changed, {audit.gone} gone, {audit.unchanged} unchanged, "
+        f"{audit.failed} refused"
     )
     if audit.note:
         console.print(audit.note)

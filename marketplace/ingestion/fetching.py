@@ -1,27 +1,26 @@
 """Fetching what came from outside: bounded in bytes and time, polite, and never into private networks.
 
-Every address a host name leads to is checked before each request; redirects are
-followed by hand so that every hop is checked the same way.
+Redirects are followed by hand, so that the address of every hop is checked the same way.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import logging
-import socket
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from protego import Protego
 from requests.adapters import HTTPAdapter
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from urllib3.exceptions import HTTPError
 
 from marketplace.errors import SourceRefused, SourceUnavailable
+from marketplace.ingestion.addresses import CheckedAdapter, refuse_unsafe
 from marketplace.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,6 +30,8 @@ LARGEST_IMAGE = 15_000_000
 LARGEST_ROBOTS = 512_000
 MOST_REDIRECTS = 5
 LONGEST_PAUSE = 30.0
+GIVE_UP_AFTER = 5
+GONE = {404, 410}
 REDIRECTS = {301, 302, 303, 307, 308}
 BUSY = {429, 500, 502, 503, 504}
 
@@ -45,11 +46,26 @@ class Fetched:
 
 
 class Busy(SourceUnavailable):
-    """The host asks for patience; `pause` is the seconds it named, if it did."""
+    """The host asks for patience; `pause` is the seconds it named, if it did.
+
+    A pause of more than half a minute is left to the next run rather than cut short.
+    """
 
     def __init__(self, message: str, pause: float | None = None) -> None:
         super().__init__(message)
         self.pause = pause
+
+
+@dataclass(slots=True)
+class _Host:
+    places: threading.Semaphore
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    robots: Protego | None = None
+    unanswered: int = 0
+    quiet_until: float = 0.0  # on the monotonic clock
+
+    def wait(self) -> None:
+        time.sleep(max(0.0, self.quiet_until - time.monotonic()))
 
 
 class Fetcher:
@@ -66,13 +82,11 @@ class Fetcher:
         self._session = requests.Session()
         self._session.headers["User-Agent"] = settings.user_agent
         self._session.trust_env = False
-        adapter = HTTPAdapter(pool_connections=16, pool_maxsize=settings.hydrate_concurrency)
+        kind = HTTPAdapter if settings.allow_private_hosts else CheckedAdapter
+        adapter = kind(pool_connections=16, pool_maxsize=settings.hydrate_concurrency)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
-        self._places: dict[str, threading.Semaphore] = defaultdict(
-            lambda: threading.Semaphore(settings.per_host_concurrency)
-        )
-        self._robots: dict[str, Protego] = {}
+        self._hosts: dict[str, _Host] = {}
         self._lock = threading.Lock()
 
     def page(self, url: str) -> Fetched:
@@ -83,11 +97,13 @@ class Fetcher:
         SourceRefused
             If robots, scheme or address forbid it, or the page answers 401, 403 or another refusal.
         SourceUnavailable
-            If it did not answer within the retries.
+            If it did not answer within the retries, or its host has not for several pages in a row.
         """
-        if not self.robots(url).can_fetch(url, self.settings.user_agent):
-            raise SourceRefused(f"robots.txt forbids {url}")
-        return self._patiently(lambda: self._get(url, LARGEST_PAGE))
+        self.refuse_forbidden(url)
+        answer = self._patiently(url, LARGEST_PAGE)
+        if answer.status not in {200, *GONE}:
+            raise SourceRefused(f"{url} answered {answer.status}")
+        return answer
 
     def image(self, url: str) -> bytes:
         """The bytes of a picture.
@@ -97,53 +113,80 @@ class Fetcher:
         SourceRefused, SourceUnavailable
             As `page`; a missing picture is refused too.
         """
-        answer = self._patiently(lambda: self._get(url, LARGEST_IMAGE))
+        answer = self._patiently(url, LARGEST_IMAGE)
         if answer.status != 200:
             raise SourceRefused(f"the picture {url} answered {answer.status}")
         return answer.content
 
+    def refuse_forbidden(self, url: str) -> None:
+        """Returns for an address that the host's robots.txt lets us read.
+
+        Raises
+        ------
+        SourceRefused
+            If it does not.
+        SourceUnavailable
+            As `robots`.
+        """
+        if not self.robots(url).can_fetch(url, self.settings.user_agent):
+            raise SourceRefused(f"robots.txt forbids {url}")
+
     def robots(self, url: str) -> Protego:
-        """The host's robots.txt, read once per run; one that cannot be read forbids everything.
+        """The host's robots.txt, read once per run; all is allowed where there is none.
+
+        Raises
+        ------
+        SourceUnavailable
+            If it does not answer: what cannot be asked for leave is not read.
 
         Source: RFC 9309, section 2.3.1.
         """
-        parts = urlsplit(url)
-        host = f"{parts.scheme}://{parts.netloc}"
-        with self._lock:
-            known = self._robots.get(host)
-        if known is None:
-            known = self._read_robots(host)
-            with self._lock:
-                self._robots[host] = known
-        return known
+        host = self._host(url)
+        with host.lock:
+            if host.robots is None:
+                host.robots = self._read_robots(url)
+            return host.robots
 
     def close(self) -> None:
         """Give every connection back."""
         self._session.close()
 
-    def _read_robots(self, host: str) -> Protego:
-        answer = self._patiently(lambda: self._get(f"{host}/robots.txt", LARGEST_ROBOTS))
-        if answer.status == 200:
-            return Protego.parse(answer.content.decode("utf-8", errors="replace"))
-        return Protego.parse("")
+    def _host(self, url: str) -> _Host:
+        with self._lock:
+            return self._hosts.setdefault(_origin(url), _Host(threading.Semaphore(self.settings.per_host_concurrency)))
 
-    def _patiently(self, fetch: Callable[[], Fetched]) -> Fetched:
+    def _read_robots(self, url: str) -> Protego:
+        answer = self._patiently(f"{_origin(url)}/robots.txt", LARGEST_ROBOTS)
+        return Protego.parse(answer.content.decode("utf-8", errors="replace") if answer.status == 200 else "")
+
+    def _patiently(self, url: str, cap: int) -> Fetched:
+        host = self._host(url)
+        if host.unanswered >= GIVE_UP_AFTER:
+            raise SourceUnavailable(f"{_origin(url)} has not answered {host.unanswered} times in a row")
         retrying = Retrying(
-            retry=retry_if_exception_type(SourceUnavailable),
+            retry=retry_if_exception(_may_be_tried_again),
             stop=stop_after_attempt(ATTEMPTS),
             wait=_pause,
             reraise=True,
         )
-        return retrying(fetch)
+        try:
+            answer = retrying(self._get, url, cap)
+        except SourceUnavailable:
+            host.unanswered += 1
+            raise
+        host.unanswered = 0
+        return answer
 
     def _get(self, url: str, cap: int) -> Fetched:
-        with self._places[urlsplit(url).netloc]:
+        host = self._host(url)
+        with host.places:
+            host.wait()
             for _ in range(MOST_REDIRECTS + 1):
                 refuse_unsafe(url, allow_private=self.settings.allow_private_hosts)
                 answer, onward = self._one_hop(url, cap)
                 if onward is None:
                     return answer
-                url = urljoin(url, onward)
+                url = _joined(url, onward)
         raise SourceRefused(f"{url} redirects more than {MOST_REDIRECTS} times")
 
     def _one_hop(self, url: str, cap: int) -> tuple[Fetched, str | None]:
@@ -152,61 +195,26 @@ class Fetcher:
         try:
             with self._session.get(url, stream=True, timeout=limit, allow_redirects=False) as answer:
                 if answer.status_code in BUSY:
-                    raise Busy(f"{url} answered {answer.status_code}", _retry_after(answer))
+                    raise self._busy(url, answer)
                 if answer.status_code in REDIRECTS and "location" in answer.headers:
                     return Fetched(answer.status_code, b"", url), answer.headers["location"]
-                if answer.status_code >= 400 and answer.status_code not in {404, 410}:
-                    raise SourceRefused(f"{url} answered {answer.status_code}")
                 return Fetched(answer.status_code, _body(answer, url, cap, deadline), url), None
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+        except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
             raise SourceUnavailable(f"{url} did not answer: {type(error).__name__}") from error
         except requests.RequestException as error:
             raise SourceRefused(f"{url} cannot be read: {error}") from error
 
-
-def refuse_unsafe(url: str, *, allow_private: bool) -> None:
-    """Returns for an address that may be read.
-
-    Raises
-    ------
-    SourceRefused
-        For another scheme than http(s), credentials, odd ports, or a host with any address that is not public.
-    SourceUnavailable
-        If the host has no address now.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise SourceRefused(f"{url!r} is no address: {error}") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise SourceRefused(f"{url!r} is not http or https")
-    if parts.username or parts.password:
-        raise SourceRefused(f"{parts.scheme}://{parts.hostname} carries a user name, which no catalogue needs")
-    if allow_private:
-        return
-    if port not in {None, 80, 443}:
-        raise SourceRefused(f"{url!r} names port {port}; only 80 and 443 are read")
-    try:
-        found = socket.getaddrinfo(parts.hostname, port or 443, proto=socket.IPPROTO_TCP)
-    except OSError as error:
-        raise SourceUnavailable(f"{parts.hostname} has no address: {error}") from error
-    for *_, address in found:
-        ip = ipaddress.ip_address(str(address[0]).partition("%")[0])
-        if not _is_public(ip):
-            raise SourceRefused(f"{parts.hostname} leads to {ip}, which is not a public address")
-
-
-def _is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
-    return ip.is_global and not ip.is_multicast
+    def _busy(self, url: str, answer: requests.Response) -> Busy:
+        pause = _retry_after(answer)
+        if pause is not None and pause <= LONGEST_PAUSE:
+            self._host(url).quiet_until = time.monotonic() + pause  # for every thread that reads this host
+        return Busy(f"{url} answered {answer.status_code}", pause)
 
 
 def _body(answer: requests.Response, url: str, cap: int, deadline: float) -> bytes:
     parts: list[bytes] = []
     size = 0
-    for part in answer.iter_content(65_536):
+    while part := answer.raw.read1(65_536, decode_content=True):  # returns what has come, so a drip meets the deadline
         size += len(part)
         if size > cap:
             raise SourceRefused(f"{url} is larger than {cap} bytes")
@@ -216,9 +224,34 @@ def _body(answer: requests.Response, url: str, cap: int, deadline: float) -> byt
     return b"".join(parts)
 
 
+def _joined(url: str, onward: str) -> str:
+    try:
+        return urljoin(url, onward)
+    except ValueError as error:
+        raise SourceRefused(f"{url} redirects to {onward!r}, which is no address") from error
+
+
+def _origin(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise SourceRefused(f"{url!r} is no address: {error}") from error
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _retry_after(answer: requests.Response) -> float | None:
     named = answer.headers.get("retry-after", "")
-    return min(float(named), LONGEST_PAUSE) if named.isdigit() else None
+    if named.isdecimal():
+        return float(named)
+    try:
+        return max(0.0, (parsedate_to_datetime(named) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _may_be_tried_again(error: BaseException) -> bool:
+    waits_too_long = isinstance(error, Busy) and error.pause is not None and error.pause > LONGEST_PAUSE
+    return isinstance(error, SourceUnavailable) and not waits_too_long
 
 
 def _pause(state: RetryCallState) -> float:

@@ -10,8 +10,9 @@ from urllib.parse import urljoin
 
 from lxml import etree, html
 
-from marketplace.catalog.prices import read_price
+from marketplace.catalog.prices import currency_code, read_price
 from marketplace.catalog.products import Price, SourcedProduct
+from marketplace.catalog.text import fit_text
 from marketplace.errors import InputRejected
 
 OUT_OF_STOCK = ("outofstock", "soldout", "discontinued")
@@ -43,7 +44,7 @@ def read_page(content: bytes) -> Page:
     for meta in tree.iter("meta"):
         name = meta.get("property") or meta.get("name") or ""
         if name.startswith(("og:", "product:")) and meta.get("content") is not None:
-            graph.setdefault(name, str(meta.get("content")).strip())
+            graph.setdefault(name, _text(meta.get("content")))
     objects: list[Mapping[str, Any]] = []
     broken = 0
     for script in tree.iter("script"):
@@ -66,9 +67,13 @@ def product_of(page: Page, *, source_ref: str, url: str, currency: str) -> Sourc
     Raises
     ------
     InputRejected
-        If the page names no product; PriceUnreadable if its price is none.
+        If the page shows no product, as one that answers with a login or a home page;
+        PriceUnreadable if its price is none.
     """
     data = next((found for found in page.objects if _is_product(found)), {})
+    kind = page.graph.get("og:type", "")
+    if not data and kind and "product" not in kind.lower():
+        raise InputRejected(f"{url} shows no product: no JSON-LD Product, and og:type is {kind!r}")
     title = _text(data.get("name")) or page.graph.get("og:title", "")
     if not title:
         broken = f", and {page.broken_scripts} JSON-LD scripts do not parse" if page.broken_scripts else ""
@@ -81,7 +86,7 @@ def product_of(page: Page, *, source_ref: str, url: str, currency: str) -> Sourc
         description=_text(data.get("description")) or page.graph.get("og:description", ""),
         category=_text(data.get("category")) or page.graph.get("product:category", ""),
         price=_price(data, page.graph, currency),
-        image_url=urljoin(url, image) if image else None,
+        image_url=_joined(url, image) if image else None,
         in_stock=_in_stock(data, page.graph),
     )
 
@@ -109,22 +114,27 @@ def _is_product(data: Mapping[str, Any]) -> bool:
 
 
 def _offer(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    offers = data.get("offers")
-    first = offers[0] if isinstance(offers, list) and offers else offers
+    offer = _first(data.get("offers"))
+    if "price" not in offer and "lowPrice" not in offer:
+        return {**offer, **_first(offer.get("priceSpecification"))}
+    return offer
+
+
+def _first(value: Any) -> Mapping[str, Any]:
+    first = value[0] if isinstance(value, list) and value else value
     return first if isinstance(first, dict) else {}
 
 
 def _price(data: Mapping[str, Any], graph: Mapping[str, str], currency: str) -> Price | None:
     offer = _offer(data)
-    low = offer.get("price", offer.get("lowPrice"))
-    if low is not None:
-        high = offer.get("highPrice")
-        named = _text(offer.get("priceCurrency")) or currency
-        return read_price(f"{low} - {high}" if high is not None else str(low), named)
-    amount = graph.get("product:price:amount", graph.get("og:price:amount"))
-    if amount is None:
-        return None
-    return read_price(amount, graph.get("product:price:currency", graph.get("og:price:currency", currency)))
+    low = _text(offer.get("price", offer.get("lowPrice")))
+    if low:
+        high = _text(offer.get("highPrice"))
+        named = _text(offer.get("priceCurrency"))
+        return read_price(f"{low} - {high}" if high else low, currency_code(named) if named else currency)
+    amount = graph.get("product:price:amount", graph.get("og:price:amount", ""))
+    named = graph.get("product:price:currency", graph.get("og:price:currency", ""))
+    return read_price(amount, currency_code(named) if named else currency) if amount else None
 
 
 def _in_stock(data: Mapping[str, Any], graph: Mapping[str, str]) -> bool:
@@ -140,5 +150,12 @@ def _first_image(image: Any) -> str | None:
     return _text(image) or None
 
 
+def _joined(url: str, onward: str) -> str | None:
+    try:
+        return urljoin(url, onward)
+    except ValueError:
+        return onward  # it is refused by name when it is fetched
+
+
 def _text(value: Any) -> str:
-    return " ".join(str(value).replace("\x00", "").split()) if isinstance(value, str | int | float) else ""
+    return fit_text(str(value)) if isinstance(value, str | int | float) else ""

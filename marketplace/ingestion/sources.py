@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -64,7 +66,7 @@ class CatalogSource(Protocol):
         ...
 
     def hydrate(self, refs: Sequence[ProductRef]) -> Iterator[Hydration]:
-        """One outcome for each product, in any order; one bad product stops no other."""
+        """One outcome for each product, in the order asked for; one bad product stops no other."""
         ...
 
 
@@ -85,3 +87,23 @@ def source_for(seller: Seller, settings: Settings) -> CatalogSource:
     from marketplace.ingestion.shop_pages import ShopPages
 
     return ShopPages(seller, settings)
+
+
+def hydrated_at_once(
+    hydrate: Callable[[ProductRef], Hydration], refs: Sequence[ProductRef], *, threads: int
+) -> Iterator[Hydration]:
+    """The outcome for each product, in order, worked out by several threads.
+
+    Threads run a little ahead of the reader and no further, so that pictures do not pile up in memory.
+    """
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="hydrate")
+    ahead: deque[Future[Hydration]] = deque()
+    try:
+        for ref in refs:
+            ahead.append(pool.submit(hydrate, ref))
+            if len(ahead) >= 2 * threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from marketplace.catalog.prices import format_price, read_price
+from marketplace.catalog.prices import currency_code, format_price, read_price
 from marketplace.catalog.products import Price
 from marketplace.errors import PriceUnreadable
 
@@ -46,3 +46,14 @@ def test_what_is_no_price_is_refused_with_its_text(text):
 def test_a_written_price_reads_back():
     for price in (Price(129_900, "KES"), Price(64_600, "KES", 74_000), Price(120_050, "GHS"), Price(45_000, "UGX")):
         assert read_price(format_price(price), price.currency) == price
+
+
+@pytest.mark.parametrize(("text", "code"), [("KES", "KES"), ("ugx", "UGX"), ("KSh", "KES"), ("birr", "ETB")])
+def test_a_currency_is_known_by_its_code_or_by_what_sellers_call_it(text, code):
+    assert currency_code(text) == code
+
+
+@pytest.mark.parametrize("text", ["", "KSX", "dollars of gold", "12"])
+def test_a_currency_that_is_none_is_refused(text):
+    with pytest.raises(PriceUnreadable, match="is no currency"):
+        currency_code(text)
