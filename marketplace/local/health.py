@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from marketplace.local.home import Home
 from marketplace.local.processes import ProcessRecord, alive, memory_of
@@ -29,13 +29,14 @@ def service_health(settings: Settings, home: Home, state: State) -> list[Service
     if state.supervisor is None:
         return []
     services = plan_services(settings, home, state.ports).services
-    own = _judge("supervisor", None, state.supervisor, "supervising")
     tasks = [name for name in state.processes if name not in services]
-    return [
-        own,
+    children = [
         *(_judge(name, service, state.processes.get(name), "healthy") for name, service in services.items()),
         *(_judge(name, None, state.processes[name], "at work") for name in tasks),
     ]
+    family = _judge("supervisor", None, state.supervisor, "supervising")
+    own = max(0, family.memory - sum(child.memory for child in children))  # its descendants are counted below it
+    return [replace(family, memory=own), *children]
 
 
 def _judge(name: str, service: Service | None, record: ProcessRecord | None, well: str) -> ServiceHealth:
