@@ -65,7 +65,7 @@ def resources_from(settings: Settings) -> dict[str, Any]:
         "vectors": Vectors(
             settings.milvus_uri, settings.milvus_token.get_secret_value(), settings.milvus_timeout_seconds
         ),
-        "images": Images(settings.artifacts_folder / "images"),
+        "images": Images(settings.artifacts_folder / "images", max_pixels=settings.image_max_pixels),
         "encoders": Encoders(settings),
         "sources": Sources(settings),
         "registry": ModelRegistry(settings.mlflow_tracking_uri),

@@ -49,15 +49,20 @@ class Feed:
         """
         self._by_ref = {}
         repeated: list[str] = []
-        is_complete = True
+        unknown: list[str] = []
         for row in read_rows(self.path):
             ref = _ref_of(row)
-            is_complete &= ref is not None
+            if ref is None:
+                unknown.append(f"{row.number}")
             first = self._by_ref.setdefault(ref or f"row:{row.number}", row)
             if first is not row:
                 repeated.append(f"{row.number} (as {first.number})")
         refs = tuple(ProductRef(ref) for ref in self._by_ref)
-        return Scan(refs, is_complete, note=_repeated_note(repeated))
+        notes = (
+            _note("rows left out because they repeat an earlier one", repeated),
+            _note("nothing is taken as gone, since nobody can tell which products these rows are", unknown),
+        )
+        return Scan(refs, is_complete=not unknown, note="; ".join(filter(None, notes)))
 
     def hydrate(self, refs: Sequence[ProductRef]) -> Iterator[Hydration]:
         """Each row as a product with its picture; a row that breaks the schema is refused by name."""
@@ -159,8 +164,8 @@ def _ref_of(row: Row) -> str | None:
     return f"{stable_id('feed', shown, values.get('image', ''))}" if shown else None
 
 
-def _repeated_note(repeated: Sequence[str]) -> str:
-    if not repeated:
+def _note(what: str, rows: Sequence[str]) -> str:
+    if not rows:
         return ""
-    more = f" and {len(repeated) - MOST_NAMED} more" if len(repeated) > MOST_NAMED else ""
-    return f"rows left out because they repeat an earlier one: {', '.join(repeated[:MOST_NAMED])}{more}"
+    more = f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
+    return f"{what}: {', '.join(rows[:MOST_NAMED])}{more}"

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from marketplace.errors import ImageRejected, NotFound
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+SHORTEST_SIDE = 16  # less is a tracking pixel or a spacer
 LONGEST_SIDE = 800
 QUALITY = 85
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -41,7 +42,7 @@ class Images:
         Raises
         ------
         ImageRejected
-            If the bytes are no picture of an accepted kind, are cut short, or hold too many pixels.
+            If the bytes are no picture of an accepted kind, are cut short, or hold too many or too few pixels.
         """
         stored = reencoded(content, max_pixels=self.max_pixels)
         sha256 = hashlib.sha256(stored).hexdigest()
@@ -95,6 +96,8 @@ def reencoded(content: bytes, *, max_pixels: int) -> bytes:
             picture = Image.open(io.BytesIO(content), formats=FORMATS)
         if picture.width * picture.height > max_pixels:
             raise ImageRejected(f"the picture is {picture.width} x {picture.height}, more than {max_pixels} pixels")
+        if min(picture.size) < SHORTEST_SIDE:
+            raise ImageRejected(f"the picture is {picture.width} x {picture.height}, too small to show anything")
         picture.draft("RGB", (2 * LONGEST_SIDE, 2 * LONGEST_SIDE))
         upright = ImageOps.exif_transpose(picture)
         flat = _on_white(upright)

@@ -52,9 +52,34 @@ class Warehouse:
         StoreUnreachable
             If Postgres does not answer or drops the connection.
         """
+        with self._in_our_words(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def held(self, key: int) -> Iterator[bool]:
+        """Whether the advisory lock of this key was free; if so it is ours to the end of the block.
+
+        Postgres frees it with the session, so a process that was killed holds nothing.
+
+        Raises
+        ------
+        StoreUnreachable
+            As `begin`.
+        """
+        with self._in_our_words(), self.engine.connect() as connection:
+            is_ours = bool(connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar_one())
+            connection.commit()
+            try:
+                yield is_ours
+            finally:
+                if is_ours:
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+                    connection.commit()
+
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
         try:
-            with self.engine.begin() as connection:
-                yield connection
+            yield
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
             reason = str(getattr(error, "orig", error)).strip().splitlines()
             raise StoreUnreachable(f"Postgres at {self.where}: {reason[0] if reason else error}") from error

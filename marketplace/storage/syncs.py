@@ -1,0 +1,167 @@
+"""Syncs in Postgres: the scan, the products it led to, what changed, and the audit row."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from marketplace.catalog.changes import Change
+from marketplace.catalog.products import Seller, SourcedProduct, stable_id
+from marketplace.errors import StoreUnreachable
+from marketplace.storage.tables import product_changes, products, scouted_products, syncs
+from marketplace.storage.warehouse import Warehouse
+
+SUPERSEDED = "a newer scan has taken its place"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenScan:
+    """A stored scan: how many products it saw, whether that is all there is, and which are left to it.
+
+    Fewer are left than it saw when a newer scan has taken its place.
+    """
+
+    scouted: int
+    is_complete: bool
+    note: str
+    pages: tuple[tuple[str, str | None], ...]
+
+
+@contextlib.contextmanager
+def sole_sync(warehouse: Warehouse, seller: Seller) -> Iterator[None]:
+    """The right to sync a seller; it ends with the block, or with the process however that ends.
+
+    Raises
+    ------
+    StoreUnreachable
+        If Postgres fails, or another sync of this seller is under way.
+    """
+    with warehouse.held(seller.seller_id) as is_ours:
+        if not is_ours:
+            raise StoreUnreachable(f"another sync of {seller.handle} is under way")
+        yield
+
+
+def add_failed_sync(warehouse: Warehouse, opened: Mapping[str, Any], reason: str, now: datetime) -> None:
+    """Keep a sync that ended before it began."""
+    with warehouse.begin() as connection:
+        ended = {"status": "failed", "started_at": now, "finished_at": now, "note": reason}
+        connection.execute(sa.insert(syncs).values(**opened, **ended))
+
+
+def add_scan(
+    warehouse: Warehouse,
+    opened: Mapping[str, Any],
+    pages: Sequence[tuple[str, str | None]],
+    *,
+    is_complete: bool,
+    note: str,
+    now: datetime,
+) -> None:
+    """Keep a scan, by source id and address of each page; older ones of the seller that still wait are closed."""
+    seller_id, sync_id = opened["seller_id"], opened["sync_id"]
+    closed = {"status": "failed", "note": SUPERSEDED, "finished_at": now}
+    waiting = (syncs.c.seller_id == seller_id) & (syncs.c.status == "scouted")
+    found = {"status": "scouted", "is_complete": is_complete, "scouted": len(pages), "note": note, "started_at": now}
+    seen = {"seller_id": seller_id, "sync_id": sync_id, "first_seen_at": now, "last_seen_at": now}
+    rows = [{"source_ref": ref, "url": url, "position": place, **seen} for place, (ref, url) in enumerate(pages)]
+    statement = insert(scouted_products)
+    moved = {name: statement.excluded[name] for name in ("url", "position", "sync_id", "last_seen_at")}
+    with warehouse.begin() as connection:
+        connection.execute(sa.update(syncs).where(waiting).values(**closed))
+        connection.execute(sa.insert(syncs).values(**opened, **found))
+        if rows:
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["seller_id", "source_ref"], set_=moved), rows
+            )
+
+
+def open_scan(connection: sa.Connection, sync_id: str) -> OpenScan:
+    """The scan of a sync, its pages in order of discovery."""
+    scouted, is_complete, note = connection.execute(
+        sa.select(syncs.c.scouted, syncs.c.is_complete, syncs.c.note).where(syncs.c.sync_id == sync_id)
+    ).one()
+    pages = connection.execute(
+        sa.select(scouted_products.c.source_ref, scouted_products.c.url)
+        .where(scouted_products.c.sync_id == sync_id)
+        .order_by(scouted_products.c.position)
+    )
+    return OpenScan(scouted, is_complete, note or "", tuple(pages.tuples()))
+
+
+def store_product(
+    connection: sa.Connection,
+    seller_id: int,
+    sync_id: str,
+    product: SourcedProduct,
+    image_sha256: str | None,
+    changes: Sequence[Change],
+    now: datetime,
+) -> None:
+    """Bring a product up to date and record its changes; without any, only when it was seen."""
+    product_id = stable_id("product", seller_id, product.source_ref)
+    seen = {"last_seen_at": now, "last_hydrated_at": now}
+    if not changes:
+        connection.execute(sa.update(products).where(products.c.product_id == product_id).values(**seen))
+        return
+    values = {**_columns(product, image_sha256), **seen, "updated_at": now}
+    key = {"product_id": product_id, "seller_id": seller_id, "source_ref": product.source_ref, "first_seen_at": now}
+    statement = insert(products).values(**key, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["product_id"], set_=values))
+    _record(connection, product_id, seller_id, sync_id, changes, now)
+
+
+def mark_gone(warehouse: Warehouse, seller_id: int, sync_id: str, product_ids: Sequence[int], now: datetime) -> None:
+    """Mark products as gone and record it, all of them or none."""
+    with warehouse.begin() as connection:
+        connection.execute(
+            sa.update(products).where(products.c.product_id.in_(product_ids)).values(is_gone=True, updated_at=now)
+        )
+        for product_id in product_ids:
+            _record(connection, product_id, seller_id, sync_id, [Change("gone")], now)
+
+
+def close_sync(warehouse: Warehouse, sync_id: str, outcome: Mapping[str, Any], now: datetime) -> None:
+    """Close the audit row with its outcome."""
+    with warehouse.begin() as connection:
+        connection.execute(sa.update(syncs).where(syncs.c.sync_id == sync_id).values(**outcome, finished_at=now))
+
+
+def _columns(product: SourcedProduct, image_sha256: str | None) -> dict[str, Any]:
+    price = product.price
+    return {
+        "url": product.url,
+        "title": product.title,
+        "description": product.description,
+        "category": product.category,
+        "price_minor": price.amount_minor if price else None,
+        "price_up_to_minor": price.up_to_minor if price else None,
+        "currency": price.currency if price else None,
+        "image_url": product.image_url,
+        "image_sha256": image_sha256,
+        "in_stock": product.in_stock,
+        "content_hash": product.content_hash(image_sha256),
+        "is_gone": False,
+    }
+
+
+def _record(
+    connection: sa.Connection,
+    product_id: int,
+    seller_id: int,
+    sync_id: str,
+    changes: Sequence[Change],
+    now: datetime,
+) -> None:
+    about = {"product_id": product_id, "seller_id": seller_id, "sync_id": sync_id, "observed_at": now}
+    rows = [
+        {**about, "kind": change.kind, "field": change.field, "old_value": change.old, "new_value": change.new}
+        for change in changes
+    ]
+    connection.execute(sa.insert(product_changes), rows)
