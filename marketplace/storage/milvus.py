@@ -15,7 +15,7 @@ LOOK_AGAIN = {"grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_back
 SLOW_SECONDS = 1800.0  # to insert, flush, index or load a whole collection
 _NOT_LOADED = 101
 _NOT_FOUND = (100, 1600)  # collection, alias
-_UNAUTHENTICATED = (1400, 1401)
+_REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
 
 
 class Milvus:
@@ -53,10 +53,12 @@ class Milvus:
         try:
             method = getattr(self._client(), question)
             return method(*arguments, timeout=seconds or self._timeout, **named)
-        except MilvusException as error:
+        except (MilvusException, RpcError) as error:
+            # Where connecting failed, pymilvus says so, and only the cause says why.
+            cause = error if isinstance(error, RpcError) else error.__cause__
+            if isinstance(cause, RpcError):
+                raise self._translated(cause.code(), cause.details()) from error
             raise self._translated(error.code, error.message) from error
-        except RpcError as error:
-            raise self._translated(error.code(), error.details()) from error
 
     def read(self, question: str, collection: str, **named: Any) -> Any:
         """The answer of a collection, which is loaded first where a restart left it unloaded."""
@@ -95,8 +97,7 @@ class Milvus:
 
     def _translated(self, code: Any, message: object) -> MarketplaceError:
         reason = str(message).strip().splitlines()[0] if str(message).strip() else str(code)
-        name = getattr(code, "name", "")  # of a gRPC status
-        if code in _UNAUTHENTICATED or name in ("UNAUTHENTICATED", "PERMISSION_DENIED") or "auth check" in reason:
+        if getattr(code, "name", "") in _REFUSED:
             return ConfigurationError(f"Milvus at {self.where} does not take SOKO_MILVUS_TOKEN: {reason}")
         if code == _NOT_LOADED:
             return _NotLoaded(f"Milvus at {self.where}: {reason}")

@@ -18,10 +18,20 @@ _numbers = itertools.count()
 @pytest.fixture(scope="session")
 def milvus_server_uri(scratch: Path) -> Iterator[str]:
     """The address of a standalone Milvus; skips where no interpreter has the package."""
+    yield from _standalone(scratch / "milvus-server")
+
+
+@pytest.fixture
+def locked_milvus_uri(scratch: Path) -> Iterator[str]:
+    """The address of a standalone Milvus that asks for a password; skips as above."""
+    yield from _standalone(scratch / "milvus-locked", is_locked=True)
+
+
+def _standalone(folder: Path, *, is_locked: bool = False) -> Iterator[str]:
     python = milvus_python()
     if python is None:
         pytest.skip(f"no standalone Milvus: run `make milvus-server-env` or set {VARIABLE} to an interpreter with it")
-    server = StandaloneMilvus(python, scratch / "milvus-server")
+    server = StandaloneMilvus(python, folder, is_locked=is_locked)
     server.start()
     yield server.uri
     server.stop()

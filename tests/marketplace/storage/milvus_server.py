@@ -19,10 +19,14 @@ def milvus_python() -> Path | None:
 
 
 class StandaloneMilvus:
-    """A server over one folder. It listens on every interface, for its configuration knows no address to bind."""
+    """A server over one folder. It listens on every interface, for its configuration knows no address to bind.
 
-    def __init__(self, python: Path, folder: Path) -> None:
+    A locked one asks for a name and a password, at first root:Milvus.
+    """
+
+    def __init__(self, python: Path, folder: Path, *, is_locked: bool = False) -> None:
         self.python = python
+        self.is_locked = is_locked
         self.folder = folder
         self.uri = ""
         self.process: subprocess.Popen[str] | None = None
@@ -30,8 +34,9 @@ class StandaloneMilvus:
     def start(self) -> None:
         """Return once the server is ready; it ends with this process, whose pipe it reads."""
         script = Path(__file__).with_name("serve_milvus.py")
+        options = ["locked"] if self.is_locked else []
         self.process = subprocess.Popen(
-            [str(self.python), str(script), str(self.folder), str(free_port())],
+            [str(self.python), str(script), str(self.folder), str(free_port()), *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,6 +1,7 @@
 """Runs the standalone server of the package `milvus` until its standard input closes; prints its port once it is ready.
 
-Run by an interpreter that has that package and nothing else of ours: python serve_milvus.py FOLDER PORT
+Run by an interpreter that has that package and nothing else of ours: python serve_milvus.py FOLDER PORT [locked]
+A locked server asks for a name and a password: at first root:Milvus.
 """
 
 import os
@@ -9,7 +10,7 @@ import sys
 from pathlib import Path
 
 
-def main(folder, port):
+def main(folder, port, *, is_locked):
     from milvus import default_server
 
     etcd, peer = (free_port() for _ in range(2))
@@ -18,6 +19,7 @@ def main(folder, port):
     config.write_text(etcd_config(etcd, peer))
     os.environ["ETCD_CONFIG_PATH"] = str(config)
     default_server.config.update(etcd_port=etcd)
+    default_server.config.set("authorization_enabled", is_locked)
     default_server.set_base_dir(folder)
     default_server.listen_port = port
     default_server.start()
@@ -45,4 +47,4 @@ def free_port():
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), is_locked="locked" in sys.argv)

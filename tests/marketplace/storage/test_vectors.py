@@ -12,6 +12,7 @@ import pytest
 from marketplace.errors import ArtifactUnavailable, ConfigurationError, InputRejected, NotFound, StoreUnreachable
 from marketplace.local.milvus import EmbeddedMilvus
 from marketplace.local.network import free_port, wait_until
+from marketplace.storage.milvus import Milvus
 from marketplace.storage.vectors import VectorRow, Vectors
 
 CATEGORIES = ["dresses", "x' or 1==1", 'say "hi" \\ there', "ልብስ", "", "tab\tand\nline"]
@@ -259,13 +260,34 @@ def test_a_build_replaces_a_half_built_one(vectors):
 
 
 def test_a_narrow_search_of_many_cells_finds_all_there_is(vectors):
-    """Two products of a rare category among many, far from the query."""
-    many = [replace(row, category="rare" if number in (5, 700) else "common") for number, row in enumerate(rows(1500))]
+    """Two products of one seller among many of a category, as far from the query as can be."""
+    query = unit_vectors(1, seed=9)[0]
+    many = [replace(row, category="dresses") for row in rows(1500)]
+    for number in (5, 700):
+        many[number] = replace(many[number], seller_id=99, embedding=-query)
     vectors.build(name(vectors, "a"), many, nlist=154)
     vectors.publish(name(vectors, "a"))
-    hits = vectors.search(unit_vectors(1, seed=9)[0], limit=10, category="rare")
+    hits = vectors.search(query, limit=10, category="dresses", seller_id=99)
     assert {hit.product_id - FIRST_ID for hit in hits} == {5, 700}
-    assert len(vectors.search(unit_vectors(1, seed=9)[0], limit=100)) == 100
+    assert [hit.similarity for hit in hits] == pytest.approx([-1, -1])
+    assert len(vectors.search(query, limit=100)) == 100
+
+
+class ForgetfulMilvus(Milvus):
+    """Milvus with an index that finds nothing, though every row is there."""
+
+    def ask(self, question, *arguments, **named):
+        answer = super().ask(question, *arguments, **named)
+        return [[] for _ in answer] if question == "search" else answer
+
+
+def test_products_that_are_not_found_by_their_own_vector_fail_verification(lite_vectors):
+    collection = name(lite_vectors, "a")
+    lite_vectors.build(collection, rows(3), nlist=1)
+    lite_vectors.milvus = ForgetfulMilvus(lite_vectors.milvus.uri)
+    problems = verified(lite_vectors, collection, rows(3))
+    assert problems[0] == f"product {FIRST_ID} is not found by its own vector"
+    assert len(problems) == 3
 
 
 def test_nobody_listening_is_said_at_once():
@@ -309,6 +331,14 @@ def test_a_server_that_hangs_is_given_up_after_the_timeout(tmp_path):
     finally:
         server.process.send_signal(signal.SIGCONT)
         server.stop()
+
+
+@pytest.mark.milvus_server
+def test_a_wrong_token_is_a_setting_to_mend_not_a_server_to_wait_for(locked_milvus_uri):
+    for token in ("", "root:guess"):
+        with pytest.raises(ConfigurationError, match="SOKO_MILVUS_TOKEN"):
+            Vectors(locked_milvus_uri, token).current()
+    assert Vectors(locked_milvus_uri, "root:Milvus").current() is None
 
 
 @pytest.mark.parametrize("uri", ["./milvus.db", "127.0.0.1:19530", ""])
