@@ -39,7 +39,7 @@ def test_every_soko_variable_of_a_service_is_a_setting(name):
 
 def test_every_setting_that_differs_between_machines_reaches_the_code():
     reached = {key for name in RUNS_OUR_CODE for key in SERVICES[name]["environment"]}
-    assert KNOWN <= reached
+    assert reached >= KNOWN
 
 
 @pytest.mark.parametrize("name", SERVICES)
