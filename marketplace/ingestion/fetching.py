@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -24,16 +25,28 @@ from marketplace.ingestion.addresses import CheckedAdapter, refuse_unsafe
 from marketplace.settings import Settings
 
 log = logging.getLogger(__name__)
-ATTEMPTS = 4
 LARGEST_PAGE = 5_000_000
 LARGEST_IMAGE = 15_000_000
 LARGEST_ROBOTS = 512_000
 MOST_REDIRECTS = 5
-LONGEST_PAUSE = 30.0
-GIVE_UP_AFTER = 5
 GONE = {404, 410}
 REDIRECTS = {301, 302, 303, 307, 308}
 BUSY = {429, 500, 502, 503, 504}
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often one address is asked, and how long is waited in between.
+
+    A host that names a pause gets it, up to `longest_pause` seconds; one that wants more is left to the next run.
+    A host that did not answer `give_up_after` times in a row is not asked again in this run.
+    """
+
+    attempts: int = 4
+    first_pause: float = 0.3
+    longest_pause: float = 30.0
+    give_up_after: int = 5
+    sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +59,7 @@ class Fetched:
 
 
 class Busy(SourceUnavailable):
-    """The host asks for patience; `pause` is the seconds it named, if it did.
-
-    A pause of more than half a minute is left to the next run rather than cut short.
-    """
+    """The host asks for patience; `pause` is the seconds it named, if it did."""
 
     def __init__(self, message: str, pause: float | None = None) -> None:
         super().__init__(message)
@@ -64,8 +74,11 @@ class _Host:
     unanswered: int = 0
     quiet_until: float = 0.0  # on the monotonic clock
 
-    def wait(self) -> None:
-        time.sleep(max(0.0, self.quiet_until - time.monotonic()))
+
+class _OneHop(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """None: requests would read the whole body of a redirect before it tells us where it leads."""
+        return None
 
 
 class Fetcher:
@@ -75,11 +88,14 @@ class Fetcher:
     ----------
     settings
         Concurrency, timeout, name, and whether private addresses may be read (development only).
+    patience
+        How often is asked again.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, patience: Patience = Patience()) -> None:
         self.settings = settings
-        self._session = requests.Session()
+        self.patience = patience
+        self._session = _OneHop()
         self._session.headers["User-Agent"] = settings.user_agent
         self._session.trust_env = False
         kind = HTTPAdapter if settings.allow_private_hosts else CheckedAdapter
@@ -161,12 +177,13 @@ class Fetcher:
 
     def _patiently(self, url: str, cap: int) -> Fetched:
         host = self._host(url)
-        if host.unanswered >= GIVE_UP_AFTER:
+        if host.unanswered >= self.patience.give_up_after:
             raise SourceUnavailable(f"{_origin(url)} has not answered {host.unanswered} times in a row")
         retrying = Retrying(
-            retry=retry_if_exception(_may_be_tried_again),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=_pause,
+            retry=retry_if_exception(self._may_be_tried_again),
+            stop=stop_after_attempt(self.patience.attempts),
+            wait=self._pause,
+            sleep=self.patience.sleep,
             reraise=True,
         )
         try:
@@ -180,7 +197,8 @@ class Fetcher:
     def _get(self, url: str, cap: int) -> Fetched:
         host = self._host(url)
         with host.places:
-            host.wait()
+            if (quiet := host.quiet_until - time.monotonic()) > 0:
+                self.patience.sleep(quiet)
             for _ in range(MOST_REDIRECTS + 1):
                 refuse_unsafe(url, allow_private=self.settings.allow_private_hosts)
                 answer, onward = self._one_hop(url, cap)
@@ -201,14 +219,25 @@ class Fetcher:
                 return Fetched(answer.status_code, _body(answer, url, cap, deadline), url), None
         except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
             raise SourceUnavailable(f"{url} did not answer: {type(error).__name__}") from error
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:
             raise SourceRefused(f"{url} cannot be read: {error}") from error
 
     def _busy(self, url: str, answer: requests.Response) -> Busy:
         pause = _retry_after(answer)
-        if pause is not None and pause <= LONGEST_PAUSE:
+        if pause is not None and pause <= self.patience.longest_pause:
             self._host(url).quiet_until = time.monotonic() + pause  # for every thread that reads this host
         return Busy(f"{url} answered {answer.status_code}", pause)
+
+    def _may_be_tried_again(self, error: BaseException) -> bool:
+        longest = self.patience.longest_pause
+        wants_longer = isinstance(error, Busy) and error.pause is not None and error.pause > longest
+        return isinstance(error, SourceUnavailable) and not wants_longer
+
+    def _pause(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, Busy) and error.pause is not None:
+            return error.pause
+        return wait_exponential_jitter(multiplier=self.patience.first_pause, max=5)(state)
 
 
 def _body(answer: requests.Response, url: str, cap: int, deadline: float) -> bytes:
@@ -247,15 +276,3 @@ def _retry_after(answer: requests.Response) -> float | None:
         return max(0.0, (parsedate_to_datetime(named) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError):
         return None
-
-
-def _may_be_tried_again(error: BaseException) -> bool:
-    waits_too_long = isinstance(error, Busy) and error.pause is not None and error.pause > LONGEST_PAUSE
-    return isinstance(error, SourceUnavailable) and not waits_too_long
-
-
-def _pause(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, Busy) and error.pause is not None:
-        return error.pause
-    return wait_exponential_jitter(initial=0.3, max=5)(state)

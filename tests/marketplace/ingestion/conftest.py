@@ -14,6 +14,8 @@ from marketplace.ingestion.sources import Hydration, ProductRef, Scan
 from marketplace.storage import catalog
 from marketplace.storage.images import Images
 
+from .web import Web
+
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
@@ -68,3 +70,9 @@ def seller(warehouse):
 @pytest.fixture
 def images(tmp_path):
     return Images(tmp_path / "images")
+
+
+@pytest.fixture
+def web():
+    with Web() as served:
+        yield served

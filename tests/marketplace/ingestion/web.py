@@ -1,0 +1,101 @@
+"""A small web server whose every answer a test decides."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+from marketplace.local.network import LOOPBACK
+
+
+@dataclass
+class Answer:
+    """One answer; `first` are statuses that come before it, and a slow one drips a byte at a time."""
+
+    body: bytes = b""
+    status: int = 200
+    kind: str = "text/html; charset=utf-8"
+    headers: dict[str, str] = field(default_factory=dict)
+    first: list[int] = field(default_factory=list)
+    seconds: float = 0
+    drips: bool = False
+    promised: int | None = None
+
+
+class Web:
+    """Pages on a loopback port, for the block of a `with`."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer] = {}
+        self.requests: Counter[str] = Counter()
+        self.at_once = 0
+        self.most_at_once = 0
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer((LOOPBACK, 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self._server.server_address[1]}"
+
+    def page(self, path: str, body: str | bytes = "", **how: object) -> str:
+        content = body.encode() if isinstance(body, str) else body
+        self.answers[path] = Answer(content, **how)
+        return f"{self.url}{path}"
+
+    def came(self, change: int) -> None:
+        with self._lock:
+            self.at_once += change
+            self.most_at_once = max(self.most_at_once, self.at_once)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _handler(web: Web) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            web.requests[self.path] += 1
+            answer = web.answers.get(self.path.partition("?")[0], Answer(status=404))
+            web.came(+1)
+            time.sleep(answer.seconds)
+            web.came(-1)
+            self._send(answer, answer.first.pop(0) if answer.first else answer.status)
+
+        def _send(self, answer: Answer, status: int) -> None:
+            self.send_response(status)
+            self.send_header("content-type", answer.kind)
+            self.send_header("content-length", str(answer.promised or len(answer.body)))
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            pieces: Iterable[bytes] = (
+                (answer.body[at : at + 1] for at in range(len(answer.body))) if answer.drips else [answer.body]
+            )
+            try:
+                for piece in pieces:
+                    self.wfile.write(piece)
+                    if answer.drips:
+                        time.sleep(0.05)
+            except OSError:
+                return  # the reader has had enough
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
+            return
+
+    return Handler
