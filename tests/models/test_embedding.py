@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from marketplace.errors import ConfigurationError, ImageRejected, InputRejected
-from models.embedding.compact import classifier_projection
+from models.embedding.compact import classifier_projection, fingerprint, readable_text
+from models.embedding.lite import folded, pooled_features, published_network, weights_file
 from models.embedding.loading import load_encoder
+from models.embedding.pixels import decoded, padded
 from models.embedding.vectors import concatenated
 
 
@@ -111,8 +113,81 @@ def test_a_query_of_one_kind_leaves_the_other_half_empty(compact):
 
 def test_the_projection_keeps_what_the_classifier_tells_apart():
     classifier = np.diag([3.0, 2.0, 1.0, 0.0]).astype(np.float32)
-    kept = classifier_projection(classifier, 2)
-    assert kept == pytest.approx(np.array([[3**0.5, 0], [0, 2**0.5], [0, 0], [0, 0]]), abs=1e-6)
+    assert classifier_projection(classifier, 2) == pytest.approx(np.eye(4)[:, :2], abs=1e-6)
+    assert classifier_projection(np.flipud(-classifier), 2) == pytest.approx(np.eye(4)[:, :2], abs=1e-6)
+
+
+def test_folding_leaves_the_network_the_same_function():
+    network = published_network(weights_file())
+    pixels = np.random.default_rng(1).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
+    assert pooled_features(folded(network), pixels) == pytest.approx(pooled_features(network, pixels), abs=1e-4)
+
+
+def test_a_compact_version_is_the_same_each_time_and_moves_with_the_weights_or_the_settings(compact, tmp_path):
+    again = load_encoder("compact", threads=1, siglip_model="", siglip_pretrained="")
+    assert again.version == compact.version
+    first, second = tmp_path / "first.bin", tmp_path / "second.bin"
+    first.write_bytes(bytes(999) + b"0")
+    second.write_bytes(bytes(999) + b"1")
+    made = fingerprint((288, 384), first, first)
+    assert made == fingerprint((288, 384), first, first)
+    assert made != fingerprint((288, 384), first, second)
+    assert made != fingerprint((224, 384), first, first)
+
+
+def test_words_are_read_to_the_end_of_the_second_thousand_characters_and_past_what_is_no_character(compact):
+    assert readable_text(" red\0dress \ud800") == "red dress"
+    assert readable_text("x" * 9000) == "x" * 2000
+    assert compact.embed_query(None, "red\0dress") == pytest.approx(compact.embed_query(None, "red dress"), abs=1e-6)
+    with pytest.raises(InputRejected, match="words or a photo"):
+        compact.embed_query(None, "\0 ")
+
+
+def test_a_batch_of_unequal_lengths_is_refused(encoder):
+    with pytest.raises(ValueError, match="shorter"):
+        encoder.embed_products([None, None], ["one"])
+
+
+def test_many_products_keep_their_places(compact):
+    images = [picture((shade, 40, 200)) if shade % 3 else None for shade in range(20)]
+    vectors = compact.embed_products(images, ["" if image else "bag" for image in images])
+    assert [bool(vector[:384].any()) for vector in vectors] == [image is not None for image in images]
+    assert vectors[19] == pytest.approx(compact.embed_products([images[19]], [""])[0], abs=1e-4)
+
+
+def test_what_is_transparent_is_seen_on_white():
+    clear = io.BytesIO()
+    Image.new("RGBA", (30, 30), (0, 0, 0, 0)).save(clear, "PNG")
+    assert decoded(clear.getvalue(), near=224).getpixel((5, 5)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1", "I;16", "LA", "RGBA"])
+def test_pictures_of_every_kind_come_out_in_three_colours(mode):
+    target = io.BytesIO()
+    Image.new(mode, (30, 40)).save(target, "PNG")
+    assert padded(decoded(target.getvalue(), near=224), 224).shape == (224, 224, 3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (9000, 1), (1, 9000)])
+def test_pictures_of_any_shape_fill_the_square(size):
+    assert padded(decoded(picture("red", size), near=224), 224).shape == (224, 224, 3)
+
+
+@pytest.mark.parametrize("side", [7000, 9900])
+def test_a_picture_too_large_to_decode_is_refused(side):
+    target = io.BytesIO()
+    Image.new("1", (side, side)).save(target, "PNG")
+    with pytest.raises(ImageRejected, match=r"more than 40000000 pixels|too large"):
+        decoded(target.getvalue(), near=224)
+
+
+def test_a_photo_on_its_side_is_stood_upright():
+    target = io.BytesIO()
+    turned = Image.new("RGB", (40, 20), "red")
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    turned.save(target, "JPEG", exif=exif)
+    assert decoded(target.getvalue(), near=224).size == (20, 40)
 
 
 def test_a_dot_product_of_concatenated_vectors_is_the_weighted_likeness():
