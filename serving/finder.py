@@ -19,6 +19,7 @@ from serving.encoder import WarmEncoder
 log = logging.getLogger(__name__)
 REST_SECONDS = 5.0
 SPARE = 2  # hits fetched for each one wanted, for some are out of stock by now
+NEAR_SHARE = 0.6
 EVERY_WORD, SOME_WORDS, LIKENESS = 2.0, 1.0, 1.0
 Match = Literal["words", "some_words", "likeness"]
 
@@ -91,6 +92,8 @@ class Finder:
         image = None if query.image is None else reencoded(query.image, max_pixels=self._max_pixels)
         words = self._by_words(query)
         hits, reason, version = self._by_vector(query, image)
+        if image is None:
+            hits = _near(hits, self._encoder.least_likeness)
         similarity = {hit.product_id: hit.similarity for hit in hits}
         order = fused([(EVERY_WORD, words.every_word), (SOME_WORDS, words.some_words), (LIKENESS, tuple(similarity))])
         products = on_shelf(self._warehouse, order)[: query.limit]
@@ -167,6 +170,12 @@ class Finder:
         if isinstance(error, NotFound):
             return "this product is not in the index yet"
         return "no index of this encoder is published; materialise product_index"
+
+
+def _near(hits: Sequence[Hit], floor: float) -> list[Hit]:
+    """The hits that words alone may stand for: the nearest vector is always there, but it may be far away."""
+    best = max((hit.similarity for hit in hits), default=0.0)
+    return [hit for hit in hits if hit.similarity >= max(floor, NEAR_SHARE * best)]
 
 
 def _matched(product_id: int, words: WordMatches, similarity: Mapping[int, float]) -> tuple[Match, ...]:

@@ -88,7 +88,12 @@ def _environment() -> Environment:
     )
     environment.globals["asset"] = asset
     environment.filters.update(
-        price=format_price, lang=language_of, seller_page=seller_page, chat=chat_about, label=label, country=country_of
+        price=format_price,
+        lang=language_of,
+        seller_page=seller_page,
+        chat=chat_about,
+        label=label,
+        country=country_of,
     )
     return environment
 

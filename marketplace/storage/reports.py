@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from marketplace.errors import ArtifactUnavailable
+from marketplace.storage.marts import built
 from marketplace.storage.tables import (
     index_builds,
     popular_products,
@@ -150,8 +150,5 @@ def _mart(name: str, *columns: str) -> sa.TableClause:
 
 
 def _read(warehouse: Warehouse, mart: sa.TableClause, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-    name = f"{mart.schema}.{mart.name}"
-    with warehouse.begin() as connection:
-        if connection.scalar(sa.select(sa.func.to_regclass(name))) is None:
-            raise ArtifactUnavailable(f"{name} was never built; materialise the asset {mart.name} in Dagster")
+    with built(warehouse, f"{mart.schema}.{mart.name}") as connection:
         return connection.execute(statement).all()

@@ -16,6 +16,12 @@ from marketplace.storage.tables import product_quality, products, sellers
 from marketplace.storage.warehouse import Warehouse
 
 MOST_WORDS = 12
+SHORTEST_BEGINNING = 4  # shorter ones begin too many words: "for" is no forest
+SHORTEST_SINGULAR = 3
+# Words that only join others.
+ENGLISH = ("a", "an", "and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to", "with")
+SWAHILI = ("cha", "kwa", "la", "na", "ni", "vya", "wa", "ya", "za")
+LINKING = frozenset(ENGLISH + SWAHILI)
 _WORD = re.compile(r"\w+")
 _DAY = sa.func.date_trunc("day", products.c.first_seen_at)
 
@@ -170,14 +176,15 @@ def seller_of(warehouse: Warehouse, seller_id: int) -> ShelfSeller:
 def find_words(
     warehouse: Warehouse, text: str, *, limit: int, category: str | None = None, seller_id: int | None = None
 ) -> WordMatches:
-    """Products whose title, category or description begins words as the query does.
+    """Products that hold the query's words in title, category or description, a word being its beginning.
 
-    No stemming: titles come in many languages, and a prefix serves them all.
+    No stemming but the English plural: titles come in many languages, and a beginning serves them all.
     """
     words = _WORD.findall(text.casefold())[:MOST_WORDS]
+    words = [word for word in words if word not in LINKING] or words
     if not words:
         return WordMatches((), ())
-    every, some = (sa.func.to_tsquery("simple", _prefixes(words, sign)) for sign in ("&", "|"))
+    every, some = (sa.func.to_tsquery("simple", _tsquery(words, sign)) for sign in ("&", "|"))
     has_all = products.c.words.op("@@")(every)
     in_title = sa.func.to_tsvector("simple", products.c.title).op("@@")(every)
     statement = (
@@ -185,7 +192,11 @@ def find_words(
         .add_columns(has_all.label("has_all"))
         .where(products.c.words.op("@@")(some))
         .order_by(
-            has_all.desc(), in_title.desc(), sa.func.ts_rank(products.c.words, some).desc(), products.c.product_id
+            has_all.desc(),
+            in_title.desc(),
+            products.c.image_sha256.is_(None),
+            sa.func.ts_rank(products.c.words, some).desc(),
+            products.c.product_id,
         )
         .limit(limit)
     )
@@ -195,8 +206,15 @@ def find_words(
     return WordMatches(every_word, tuple(row.product_id for row in rows if not row.has_all))
 
 
-def _prefixes(words: Sequence[str], sign: str) -> str:
-    return f" {sign} ".join(f"'{word}':*" for word in words)
+def _tsquery(words: Sequence[str], sign: str) -> str:
+    return f" {sign} ".join(f"({' | '.join(_forms(word))})" for word in words)
+
+
+def _forms(word: str) -> list[str]:
+    """The word in Postgres' query language, as it may stand in a title: short ones whole, longer ones by beginning."""
+    forms = [f"'{word}':*"] if len(word) >= SHORTEST_BEGINNING else [f"'{word}'", f"'{word}s'"]
+    singular = [word.removesuffix(ending) for ending in ("s", "es") if word.endswith(ending)]
+    return forms + [f"'{one}'" for one in singular if len(one) >= SHORTEST_SINGULAR]
 
 
 def _products() -> sa.Select[Any]:

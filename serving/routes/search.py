@@ -37,13 +37,14 @@ async def query_of(request: Request) -> Query:
 
 async def photo_query(request: Request) -> Query:
     """The search that a form asks for, words and photo both being optional."""
-    form = await request.form(max_files=1, max_fields=FORM_FIELDS)
-    try:
-        asked = PhotoQuery.model_validate(_fields(form))
-    except ValidationError as error:
-        raise _refused(error) from error
+    async with request.form(max_files=1, max_fields=FORM_FIELDS) as form:
+        try:
+            asked = PhotoQuery.model_validate(_fields(form))
+        except ValidationError as error:
+            raise _refused(error) from error
+        image = await _image(form)
     text = (asked.text or "").strip()
-    return Query(text or None, await _image(form), asked.limit, asked.category, asked.seller_id)
+    return Query(text or None, image, asked.limit, asked.category, asked.seller_id)
 
 
 def _fields(form: FormData) -> dict[str, Any]:
