@@ -6,13 +6,14 @@ import math
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.errors import InputRejected
 
+IndexType = Literal["IVF_FLAT", "HNSW", "FLAT"]
 DIMENSIONS = 768
 UNIT_TOLERANCE = 1e-3
 # Milvus takes at most this many bytes, not characters, of each text.
@@ -65,6 +66,35 @@ class VectorRow:
             "last_hydrated_at": self.last_hydrated_at,
             "model_version": self.model_version,
         }
+
+
+def schema() -> Any:
+    """The collection's fields, as pymilvus says them."""
+    from pymilvus import DataType, MilvusClient
+
+    fields = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    fields.add_field("product_id", DataType.INT64, is_primary=True)
+    fields.add_field("embedding", DataType.FLOAT_VECTOR, dim=DIMENSIONS)
+    for name, size in TEXT_BYTES.items():
+        fields.add_field(name, DataType.VARCHAR, max_length=size, is_partition_key=name == "category")
+    fields.add_field("price", DataType.FLOAT)
+    for name in ("seller_id", "created_at", "last_hydrated_at"):
+        fields.add_field(name, DataType.INT64)
+    return fields
+
+
+def index_of(nlist: int, index_type: IndexType) -> Any:
+    """The index over the vectors, as pymilvus says it; only IVF has `nlist` cells."""
+    from pymilvus import MilvusClient
+
+    shapes: dict[IndexType, dict[str, int]] = {
+        "IVF_FLAT": {"nlist": nlist},
+        "HNSW": {"M": 16, "efConstruction": 200},
+        "FLAT": {},
+    }
+    params = MilvusClient.prepare_index_params()
+    params.add_index("embedding", index_type=index_type, metric_type="L2", params=shapes[index_type])
+    return params
 
 
 def clipped(text: str, field: str) -> str:

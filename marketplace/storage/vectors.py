@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,19 +16,20 @@ from marketplace.errors import ArtifactUnavailable, InputRejected, NotFound
 from marketplace.storage.milvus import SLOW_SECONDS, Milvus
 from marketplace.storage.vector_rows import (
     DIMENSIONS,
-    TEXT_BYTES,
     UNIT_TOLERANCE,
+    IndexType,
     VectorRow,
     condition,
+    index_of,
     nlist_for,
     other_models,
+    schema,
     unit_vector,
 )
 
 __all__ = ["DIMENSIONS", "Hit", "IndexHealth", "IndexType", "Report", "VectorRow", "Vectors", "nlist_for"]
 
 log = logging.getLogger(__name__)
-IndexType = Literal["IVF_FLAT", "HNSW", "FLAT"]
 T = TypeVar("T")
 
 BATCH = 500
@@ -108,13 +109,15 @@ class Vectors:
             If the collection is being served, or a vector is not a finite unit vector.
         """
         self.drop(collection)
-        self._create(collection)
+        self.milvus.ask(
+            "create_collection", collection, schema=schema(), num_partitions=PARTITIONS, seconds=SLOW_SECONDS
+        )
         count = 0
         for batch in _batches(rows, BATCH):
             self.milvus.ask("insert", collection, [row.entity() for row in batch], seconds=SLOW_SECONDS)
             count += len(batch)
         self.milvus.ask("flush", collection, seconds=SLOW_SECONDS)
-        self.milvus.ask("create_index", collection, _index(nlist, index_type), seconds=SLOW_SECONDS)
+        self.milvus.ask("create_index", collection, index_of(nlist, index_type), seconds=SLOW_SECONDS)
         self.milvus.load(collection)
         log.info("built %s from %d products, %s, nlist %d", collection, count, index_type, nlist)
 
@@ -256,19 +259,6 @@ class Vectors:
         """Let the connection go; the next call connects again."""
         self.milvus.close()
 
-    def _create(self, collection: str) -> None:
-        from pymilvus import DataType, MilvusClient
-
-        schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
-        schema.add_field("product_id", DataType.INT64, is_primary=True)
-        schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=DIMENSIONS)
-        for name, size in TEXT_BYTES.items():
-            schema.add_field(name, DataType.VARCHAR, max_length=size, is_partition_key=name == "category")
-        schema.add_field("price", DataType.FLOAT)
-        for name in ("seller_id", "created_at", "last_hydrated_at"):
-            schema.add_field(name, DataType.INT64)
-        self.milvus.ask("create_collection", collection, schema=schema, num_partitions=PARTITIONS, seconds=SLOW_SECONDS)
-
     def _nearest(
         self,
         collection: str,
@@ -307,15 +297,6 @@ class Vectors:
                 if product_id not in nearest and len(nearest) < TWINS:
                     lost.append(f"product {product_id} is not found by its own vector")
         return lost
-
-
-def _index(nlist: int, index_type: IndexType) -> Any:
-    from pymilvus import MilvusClient
-
-    shapes = {"IVF_FLAT": {"nlist": nlist}, "HNSW": {"M": 16, "efConstruction": 200}, "FLAT": {}}
-    params = MilvusClient.prepare_index_params()
-    params.add_index("embedding", index_type=index_type, metric_type="L2", params=shapes[index_type])
-    return params
 
 
 def _hit(found: Mapping[str, Any]) -> Hit:
