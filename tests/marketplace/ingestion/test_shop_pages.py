@@ -19,7 +19,7 @@ from marketplace.local.market import draw_market
 from marketplace.local.shop_server import ShopServer
 from marketplace.settings import Settings
 from marketplace.storage.catalog import add_seller, live_products
-from marketplace.storage.tables import product_changes, products
+from marketplace.storage.tables import product_changes
 
 from .conftest import NOW
 
@@ -185,19 +185,17 @@ def test_a_sync_killed_in_the_middle_and_run_again_ends_like_one_that_was_not(
     assert len(live_products(warehouse)) == 25  # one transaction of two
     stalled.seconds = 0
 
-    def run():
-        sync_seller(warehouse, images, ShopPages(owner, SETTINGS), owner, trigger="command", now=NOW, brake_share=0.5)
-        with warehouse.begin() as connection:
-            made = sa.select(product_changes.c.product_id, product_changes.c.kind)
-            changes = connection.execute(made.order_by(product_changes.c.product_id)).all()
-            return connection.execute(sa.select(products).order_by(products.c.product_id)).all(), changes
-
-    interrupted = run()
+    audit = sync_seller(
+        warehouse, images, ShopPages(owner, SETTINGS), owner, trigger="command", now=NOW, brake_share=0.5
+    )
+    assert (audit.status, audit.new, audit.unchanged) == ("done", 5, 25)
+    shown = {f"{1000 + n:016d}": (f"Kiondo handbag {n}", 100 * (100 + n)) for n in range(30)}
+    kept = {product.source_ref: (product.title, product.price.amount_minor) for product in live_products(warehouse)}
+    assert kept == shown
     with warehouse.begin() as connection:
-        for table in (product_changes, products):
-            connection.execute(sa.delete(table))
-    assert run() == interrupted
-    assert len(interrupted[0]) == len(interrupted[1]) == 30
+        made = sa.select(product_changes.c.product_id, product_changes.c.kind)
+        changes = sorted(tuple(row) for row in connection.execute(made))
+    assert changes == [(product.product_id, "new") for product in live_products(warehouse)]
 
 
 def _small_shop(web, phone):
