@@ -54,5 +54,5 @@ def test_every_asset_says_what_it_is_whose_it_is_and_what_a_row_is(repository):
         node = graph.get(key)
         assert node.description, f"{key} has no description"
         assert node.owners, f"{key} has no owner"
-        if node.group_name not in {"seeds"}:
+        if node.group_name != "seeds":
             assert "One " in node.description, f"{key} does not end with its grain: {node.description}"
