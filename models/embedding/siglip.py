@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import pickle
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from marketplace.errors import ConfigurationError, InputRejected
 from models.embedding.pixels import decoded
-from models.embedding.vectors import EMBEDDING_DIM, Vectors, hybrid, normalised
+from models.embedding.vectors import EMBEDDING_DIM, IMAGE_WEIGHT, TEXT_WEIGHT, Vectors, hybrid, normalised
 
 BATCH = 16
+RECIPE = "1"  # moves when the code below makes another vector of the same input
+PROBE = "Soko 2,500/= ቀሚስ"  # two tokenizers that read this alike are taken for one
+# What torch, open_clip and transformers raise for a hub that is out of reach, a file cut short or a wrong shape.
+UNREADABLE = (RuntimeError, OSError, ValueError, TypeError, LookupError, EOFError, pickle.UnpicklingError)
+T = TypeVar("T")
 
 
 class SiglipEncoder:
@@ -33,28 +39,20 @@ class SiglipEncoder:
 
     def __init__(self, model: str, pretrained: str, *, threads: int) -> None:
         declare_missing_torchvision_operators()
-        import open_clip
         import torch
 
-        self._torch = torch
         torch.set_num_threads(threads)
+        self._torch = torch
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            network, _, preprocess = open_clip.create_model_and_transforms(
-                model, pretrained=pretrained or None, device=self._device
-            )
-            self._tokenizer = open_clip.get_tokenizer(model)
-        except (RuntimeError, OSError, ValueError) as error:
-            raise ConfigurationError(
-                f"SOKO_SIGLIP_MODEL {model!r} with weights {pretrained!r} could not be loaded: {error}. "
-                "Without a model hub, point it at a folder: SOKO_SIGLIP_MODEL=local-dir:/path"
-            ) from error
+        network, self._preprocess, self._tokenizer = _loaded(model, pretrained, self._device)
         self._network: Any = network.eval()
-        self._preprocess: Any = preprocess
-        self.version = f"siglip-{_fingerprint(network)}"
+        size = network.visual.image_size
+        self._side = max(size) if isinstance(size, tuple) else int(size)
         width = int(self._words(["width"]).shape[1])
         if width != EMBEDDING_DIM:
             raise ConfigurationError(f"SOKO_SIGLIP_MODEL {model!r} has {width} dimensions, not {EMBEDDING_DIM}")
+        settings = (network.visual.preprocess_cfg, self._tokenizer([PROBE]).tolist(), IMAGE_WEIGHT, TEXT_WEIGHT)
+        self.version = f"siglip-{RECIPE}-{_fingerprint(settings, network)}"
 
     def embed_products(self, images: Sequence[bytes | None], texts: Sequence[str]) -> Vectors:
         """Unit vectors of products, (products, 768)."""
@@ -62,14 +60,12 @@ class SiglipEncoder:
             if image is None and not text.strip():
                 raise InputRejected(f"product {number} of the batch has neither picture nor words")
         pictures = np.zeros((len(images), EMBEDDING_DIM), dtype=np.float32)
-        present = [number for number, image in enumerate(images) if image is not None]
-        for start in range(0, len(present), BATCH):
-            batch = present[start : start + BATCH]
-            pictures[batch] = self._pictures([image for n in batch if (image := images[n]) is not None])
         words = np.zeros_like(pictures)
-        named = [number for number, text in enumerate(texts) if text.strip()]
-        if named:
-            words[named] = self._words([texts[number] for number in named])
+        present = [(number, image) for number, image in enumerate(images) if image is not None]
+        for batch in _batches(present):
+            pictures[[number for number, _ in batch]] = self._pictures([image for _, image in batch])
+        for named in _batches([(number, text) for number, text in enumerate(texts) if text.strip()]):
+            words[[number for number, _ in named]] = self._words([text for _, text in named])
         return hybrid(pictures, words)
 
     def embed_query(self, image: bytes | None, text: str | None) -> Vectors:
@@ -80,7 +76,7 @@ class SiglipEncoder:
         return vector
 
     def _pictures(self, images: Sequence[bytes]) -> Vectors:
-        tensors = [self._preprocess(decoded(image, near=224)) for image in images]
+        tensors = [self._preprocess(decoded(image, near=self._side)) for image in images]
         with self._torch.inference_mode():
             features = self._network.encode_image(self._torch.stack(tensors).to(self._device))
         return normalised(features.float().cpu().numpy())
@@ -89,6 +85,28 @@ class SiglipEncoder:
         with self._torch.inference_mode():
             features = self._network.encode_text(self._tokenizer(list(texts)).to(self._device))
         return normalised(features.float().cpu().numpy())
+
+
+def _loaded(model: str, pretrained: str, device: str) -> tuple[Any, Any, Any]:
+    """Network, picture transform and tokenizer; never a network whose weights were left random."""
+    import open_clip
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+    from safetensors import SafetensorError
+
+    try:
+        network = open_clip.create_model(model, pretrained=pretrained or None, device=device, require_pretrained=True)
+        tokenizer = open_clip.get_tokenizer(model)
+    except (*UNREADABLE, SafetensorError) as error:
+        raise ConfigurationError(
+            f"SOKO_SIGLIP_MODEL {model!r} with weights {pretrained!r} could not be loaded: {error}. "
+            "Without a model hub, point it at a folder: SOKO_SIGLIP_MODEL=local-dir:/path"
+        ) from error
+    return network, image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False), tokenizer
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), BATCH):
+        yield items[start : start + BATCH]
 
 
 def declare_missing_torchvision_operators() -> bool:
@@ -117,9 +135,10 @@ def declare_missing_torchvision_operators() -> bool:
     return False
 
 
-def _fingerprint(network: Any) -> str:
-    digest = hashlib.sha256()
+def _fingerprint(settings: tuple[object, ...], network: Any) -> str:
+    """Twelve digits that differ when a weight or a setting does, whatever file or device they came from."""
+    digest = hashlib.sha256(repr(settings).encode())
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().float().cpu().reshape(-1)[:256].numpy().tobytes())
+        digest.update(tensor.detach().float().cpu().contiguous().numpy())
     return digest.hexdigest()[:12]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from models.embedding.lite import folded, pooled_features, published_network, we
 from models.embedding.loading import load_encoder
 from models.embedding.pixels import decoded, padded
 from models.embedding.vectors import concatenated
+from tests.models.siglip_folders import siglip_of_random_weights
 
 
 def picture(colour, size=(320, 200)):
@@ -29,28 +29,14 @@ def compact():
 
 
 @pytest.fixture(scope="module")
-def siglip(tmp_path_factory):
+def siglip_folder(tmp_path_factory):
+    return siglip_of_random_weights(tmp_path_factory.mktemp("siglip"))
+
+
+@pytest.fixture(scope="module")
+def siglip(siglip_folder):
     """A SigLIP of random weights in a local folder, loaded as a real one would be."""
-    from models.embedding.siglip import SiglipEncoder, declare_missing_torchvision_operators
-
-    declare_missing_torchvision_operators()
-    import open_clip
-    import torch
-
-    folder = tmp_path_factory.mktemp("siglip")
-    towers = {
-        "embed_dim": 768,
-        "init_logit_bias": -10,
-        "custom_text": True,
-        "vision_cfg": {"image_size": 224, "patch_size": 32, "width": 192, "layers": 2, "head_width": 64},
-        "text_cfg": {"context_length": 64, "vocab_size": 49408, "width": 192, "heads": 3, "layers": 2},
-    }
-    (folder / "tiny-768.json").write_text(json.dumps(towers))
-    open_clip.add_model_config(folder)
-    torch.manual_seed(1)
-    weights = folder / "weights.pt"
-    torch.save(open_clip.create_model("tiny-768").state_dict(), weights)
-    return SiglipEncoder("tiny-768", str(weights), threads=2)
+    return load_encoder("siglip", threads=2, siglip_model=f"local-dir:{siglip_folder}", siglip_pretrained="")
 
 
 @pytest.fixture(params=["compact", "siglip"])
@@ -202,5 +188,3 @@ def test_a_dot_product_of_concatenated_vectors_is_the_weighted_likeness():
 def test_an_encoder_that_does_not_exist_is_named():
     with pytest.raises(ConfigurationError, match="'clip' is unknown"):
         load_encoder("clip", threads=1, siglip_model="", siglip_pretrained="")
-    with pytest.raises(ConfigurationError, match="local-dir"):
-        load_encoder("siglip", threads=1, siglip_model="no-such-model", siglip_pretrained="")
