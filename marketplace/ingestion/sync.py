@@ -52,8 +52,9 @@ class SyncAudit:
         self.refusals.append({"source_ref": source_ref, "reason": reason[:500]})
 
     def count(self, changes: Sequence[Change]) -> None:
-        """Count one product by what happened to it."""
+        """Count one product that was read, by what happened to it."""
         kinds = {change.kind for change in changes}
+        self.hydrated += 1
         self.unchanged += not kinds
         self.new += "new" in kinds
         self.price_changed += "price" in kinds
@@ -192,15 +193,19 @@ class _Target:
         return vanished
 
     def store(self, read: Sequence[tuple[SourcedProduct, str | None]]) -> None:
+        unchanged: list[int] = []
         with self.warehouse.begin() as connection:
             for product, image_sha256 in read:
                 before = self.known.get(product.source_ref)
                 changes = changes_between(before, product, image_sha256) if before else [Change("new")]
+                self.audit.count(changes)
+                if before and not changes:
+                    unchanged.append(before.product_id)
+                    continue
                 syncs.store_product(
                     connection, self.seller.seller_id, self.audit.sync_id, product, image_sha256, changes, self.now
                 )
-                self.audit.hydrated += 1
-                self.audit.count(changes)
+            syncs.store_sighting(connection, unchanged, self.now)
 
     def picture(self, hydration: Hydration, product: SourcedProduct) -> str | None:
         if hydration.image is not None:

@@ -104,17 +104,20 @@ def store_product(
     changes: Sequence[Change],
     now: datetime,
 ) -> None:
-    """Bring a product up to date and record its changes; without any, only when it was seen."""
+    """Bring a new or changed product up to date and record its changes."""
     product_id = stable_id("product", seller_id, product.source_ref)
     seen = {"last_seen_at": now, "last_hydrated_at": now}
-    if not changes:
-        connection.execute(sa.update(products).where(products.c.product_id == product_id).values(**seen))
-        return
     values = {**_columns(product, image_sha256), **seen, "updated_at": now}
     key = {"product_id": product_id, "seller_id": seller_id, "source_ref": product.source_ref, "first_seen_at": now}
     statement = insert(products).values(**key, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["product_id"], set_=values))
     _record(connection, product_id, seller_id, sync_id, changes, now)
+
+
+def store_sighting(connection: sa.Connection, product_ids: Sequence[int], now: datetime) -> None:
+    """Note that products were seen unchanged."""
+    seen = {"last_seen_at": now, "last_hydrated_at": now}
+    connection.execute(sa.update(products).where(products.c.product_id.in_(product_ids)).values(**seen))
 
 
 def mark_gone(warehouse: Warehouse, seller_id: int, sync_id: str, product_ids: Sequence[int], now: datetime) -> None:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from marketplace.catalog.products import Price, Seller, SourcedProduct, stable_id
+from marketplace.errors import MarketplaceError
 from marketplace.ingestion.sources import Hydration, ProductRef, Scan
 from marketplace.storage import catalog
 from marketplace.storage.images import Images
@@ -33,6 +34,9 @@ class Shelf:
     gone: set[str] = field(default_factory=set)
     is_complete: bool = True
     dies_after: int | None = None
+    refused: set[str] = field(default_factory=set)
+    pictures: dict[str, bytes | None] = field(default_factory=dict)
+    error: MarketplaceError | None = None
 
     def put(self, ref, *, title="Kitenge dress", price=1000):
         self.products[ref] = SourcedProduct(
@@ -40,6 +44,8 @@ class Shelf:
         )
 
     def scout(self):
+        if self.error is not None:
+            raise self.error
         return Scan(tuple(ProductRef(ref) for ref in self.products), self.is_complete)
 
     def hydrate(self, refs):
@@ -48,8 +54,13 @@ class Shelf:
                 raise KeyboardInterrupt
             if ref.source_ref in self.gone:
                 yield Hydration(ref, None, is_gone=True)
+            elif ref.source_ref in self.refused:
+                yield Hydration(ref, None, refusal="'abc' is no price")
             else:
-                yield Hydration(ref, self.products[ref.source_ref], image=picture())
+                image = self.pictures.get(ref.source_ref, picture())
+                yield Hydration(
+                    ref, self.products[ref.source_ref], image=image, image_refusal="" if image else "no answer"
+                )
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from marketplace.errors import StoreUnreachable
-from marketplace.ingestion.sync import sync_seller
+from marketplace.errors import SourceUnavailable, StoreUnreachable
+from marketplace.ingestion.sync import hydrate_seller, scout_seller, sync_seller
 from marketplace.storage.catalog import live_products
 from marketplace.storage.tables import product_changes, products, syncs
+from marketplace.storage.warehouse import Warehouse
 
 from .conftest import NOW
 
@@ -93,6 +94,108 @@ def test_a_catalog_that_vanishes_at_once_is_kept(sync, shelf, warehouse):
     assert (audit.status, audit.gone) == ("braked", 0)
     assert "59 of 60" in audit.note
     assert len(live_products(warehouse)) == 60
+
+
+@pytest.mark.parametrize("count", [1, 3, 60])
+def test_an_empty_catalog_removes_nothing_however_complete_it_says_it_is(sync, shelf, warehouse, count):
+    shelf.products = {ref: shelf.products[ref] for ref in list(shelf.products)[:count]}
+    sync()
+    shelf.products = {}
+    audit = sync(6)
+    assert (audit.status, audit.gone) == ("braked", 0)
+    assert len(live_products(warehouse)) == count
+
+
+def test_pages_that_are_not_found_are_braked_like_those_that_are_not_shown(sync, shelf, warehouse):
+    sync()
+    shelf.gone = set(list(shelf.products)[:31])
+    assert sync(6).status == "braked"
+    shelf.gone.pop()
+    audit = sync(12)
+    assert (audit.status, audit.gone) == ("done", 30)  # half, and no more than half
+
+
+def test_the_brake_can_be_taken_off(warehouse, images, shelf, seller, sync):
+    sync()
+    shelf.products = {}
+    audit = sync_seller(warehouse, images, shelf, seller, trigger="import", now=NOW, brake_share=1)
+    assert (audit.status, audit.gone) == ("done", 60)
+
+
+def test_a_small_catalog_may_lose_most_of_itself(sync, shelf, warehouse):
+    shelf.products = {ref: shelf.products[ref] for ref in ("01", "02", "03")}
+    sync()
+    shelf.products = {"01": shelf.products["01"]}
+    assert sync(6).gone == 2
+
+
+def test_a_product_that_is_refused_stays_as_it_was(sync, shelf, warehouse):
+    sync()
+    shelf.refused.add("07")
+    audit = sync(6)
+    assert (audit.failed, audit.unchanged, audit.gone, audit.status) == (1, 59, 0, "done")
+    assert audit.refusals == [{"source_ref": "07", "reason": "'abc' is no price"}]
+    assert len(live_products(warehouse)) == 60
+
+
+def test_a_sync_that_could_read_nothing_has_failed_and_removed_nothing(sync, shelf, warehouse):
+    sync()
+    shelf.refused = set(shelf.products)
+    audit = sync(6)
+    assert (audit.status, audit.failed, audit.gone) == ("failed", 60, 0)
+    assert audit.note == "none of 60 products could be read; the first: 'abc' is no price"
+
+
+def test_a_picture_that_does_not_answer_today_still_stands_and_a_broken_one_does_not(sync, shelf, warehouse):
+    sync()
+    shelf.pictures["07"] = None
+    audit = sync(6)
+    assert (audit.unchanged, audit.refusals) == (60, [{"source_ref": "07", "reason": "image: no answer"}])
+    shelf.pictures["07"] = b"<html>"
+    audit = sync(12)
+    assert changes(warehouse, audit.sync_id)[0][:2] == ("other", "image")
+    assert {p.source_ref for p in live_products(warehouse) if p.image_sha256 is None} == {"07"}
+
+
+def test_a_scan_that_fails_leaves_its_reason_in_the_audit(warehouse, images, shelf, seller):
+    shelf.error = SourceUnavailable("the shop does not answer")
+    with pytest.raises(SourceUnavailable):
+        sync_seller(warehouse, images, shelf, seller, trigger="command", now=NOW, brake_share=0.5)
+    with warehouse.begin() as connection:
+        row = connection.execute(sa.select(syncs)).one()
+    assert (row.status, row.note, row.finished_at) == ("failed", "the shop does not answer", NOW)
+
+
+def test_a_scan_that_a_newer_one_replaced_is_not_hydrated(warehouse, images, shelf, seller, sync):
+    sync()
+    older = scout_seller(warehouse, shelf, seller, trigger="command", now=NOW)
+    newer = scout_seller(warehouse, shelf, seller, trigger="command", now=NOW)
+    late, right = (
+        hydrate_seller(warehouse, images, shelf, seller, sync_id, now=NOW, brake_share=1) for sync_id in (older, newer)
+    )
+    assert (late.status, late.gone, late.note) == ("failed", 0, "a newer scan has taken its place")
+    assert (right.status, right.unchanged) == ("done", 60)
+
+
+def test_progress_is_told_product_by_product(warehouse, images, shelf, seller):
+    told = []
+    sync_seller(
+        warehouse,
+        images,
+        shelf,
+        seller,
+        trigger="command",
+        now=NOW,
+        brake_share=0.5,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert told == [(number, 60) for number in range(1, 61)]
+
+
+def test_a_store_that_does_not_answer_is_said_in_our_words(images, shelf, seller):
+    nowhere = Warehouse("postgresql://postgres@127.0.0.1:1/soko")
+    with pytest.raises(StoreUnreachable, match="Postgres at"):
+        hydrate_seller(nowhere, images, shelf, seller, "a", now=NOW, brake_share=0.5)
 
 
 def test_a_sync_that_died_and_ran_again_ends_like_one_that_did_not(sync, shelf, warehouse, images, seller, postgres):
