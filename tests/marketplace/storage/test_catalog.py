@@ -1,0 +1,94 @@
+"""Sellers, products and verdicts as Postgres keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from marketplace.catalog.changes import Change
+from marketplace.catalog.products import Price, Seller, SourcedProduct, stable_id
+from marketplace.errors import NotFound
+from marketplace.storage.catalog import add_seller, judge_products, live_products, seller, sellers
+from marketplace.storage.syncs import add_scan, mark_gone, store_product
+from marketplace.storage.tables import product_quality
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+AMINA = Seller(
+    stable_id("seller", "amina"), "amina", "Amina", "+254700000001", "Nairobi", "KE", "KES", "feed", "/data/a.csv"
+)
+BASKET = SourcedProduct("1", "Sisal basket", price=Price(85_000, "KES", 90_000))
+
+
+@pytest.fixture
+def kept(warehouse):
+    """A seller with two products."""
+    add_seller(warehouse, AMINA)
+    add_scan(
+        warehouse,
+        {"sync_id": "first", "seller_id": AMINA.seller_id, "trigger": "command"},
+        [("1", None), ("2", None)],
+        is_complete=True,
+        note="",
+        now=NOW,
+    )
+    store(warehouse, BASKET)
+    store(warehouse, replace(BASKET, source_ref="2", title="Product 12", price=None))
+    return warehouse
+
+
+def store(warehouse, product, kind="new"):
+    with warehouse.begin() as connection:
+        store_product(connection, AMINA.seller_id, "first", product, None, [Change(kind)], NOW)
+
+
+def verdicts(warehouse):
+    with warehouse.begin() as connection:
+        rows = connection.execute(sa.select(product_quality))
+        return {row.product_id: (row.verdict, row.reasons, row.judged_at) for row in rows}
+
+
+def test_a_seller_is_kept_once_and_brought_up_to_date(warehouse):
+    add_seller(warehouse, AMINA)
+    add_seller(warehouse, replace(AMINA, name="Amina & Daughters", is_active=False))
+    assert sellers(warehouse) == []
+    assert [known.name for known in sellers(warehouse, active_only=False)] == ["Amina & Daughters"]
+    assert seller(warehouse, AMINA.seller_id).phone == "+254700000001"
+
+
+def test_an_unknown_seller_is_named(warehouse):
+    with pytest.raises(NotFound, match="no seller has the id 7"):
+        seller(warehouse, 7)
+
+
+def test_a_product_reads_back_as_it_was_shown(kept):
+    basket = next(product for product in live_products(kept) if product.source_ref == "1")
+    assert (basket.title, basket.price) == ("Sisal basket", Price(85_000, "KES", 90_000))
+    assert basket.content_hash == BASKET.content_hash(None)
+    assert basket.product_id == stable_id("product", AMINA.seller_id, "1")
+
+
+def test_what_is_gone_is_not_live(kept):
+    mark_gone(kept, AMINA.seller_id, "first", [stable_id("product", AMINA.seller_id, "1")], NOW)
+    assert [product.source_ref for product in live_products(kept)] == ["2"]
+
+
+def test_only_what_changed_since_its_verdict_is_judged_again(kept):
+    assert judge_products(kept, NOW) == 2
+    assert judge_products(kept, NOW) == 0
+    store(kept, replace(BASKET, title="SISAL BASKET"), kind="other")
+    assert judge_products(kept, NOW + timedelta(hours=6)) == 1
+    basket, junk = (stable_id("product", AMINA.seller_id, ref) for ref in ("1", "2"))
+    assert verdicts(kept) == {
+        basket: ("flagged", ["title_shouts", "picture_missing"], NOW + timedelta(hours=6)),
+        junk: ("rejected", ["title_placeholder", "picture_missing", "price_missing"], NOW),
+    }
+
+
+def test_other_rules_judge_everything_again(kept):
+    judge_products(kept, NOW)
+    with kept.begin() as connection:
+        connection.execute(sa.update(product_quality).values(rules_version="0"))
+    assert judge_products(kept, NOW) == 2
