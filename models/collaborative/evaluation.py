@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.collaborative.features import interaction_matrix, split_by_time
-from models.collaborative.model import Floats, top_items
+from models.collaborative.features import Interactions, interaction_matrix, split_by_time
+from models.collaborative.model import BLOCK, Floats, top_items
 from models.collaborative.training import AlsParameters, popularity, seen, train_als
 
 CUTS = (10, 20)
@@ -51,13 +52,13 @@ def evaluate(events: pd.DataFrame, parameters: AlsParameters, *, future_days: in
     past = interaction_matrix(split.past)
     relevant = _relevant(split.future, past.users, past.items)
     rows = np.array(sorted(relevant), dtype=np.intp)
-    known = seen(past, rows)
-    truth = [np.setdiff1d(relevant[row], np.flatnonzero(known[place])) for place, row in enumerate(rows)]
-    kept = np.array([place for place, items in enumerate(truth) if len(items)], dtype=np.intp)
-    rows, known, truth = rows[kept], known[kept], [truth[place] for place in kept]
+    truth = [np.setdiff1d(relevant[row], past.matrix[row].indices) for row in rows]
+    kept = np.array([place for place, new in enumerate(truth) if len(new)], dtype=np.intp)
+    rows, truth = rows[kept], [truth[place] for place in kept]
     model = train_als(past, parameters)
-    by_model = ranked(model.scores(rows), known)
-    by_popularity = ranked(np.tile(popularity(past), (len(rows), 1)), known)
+    popular = popularity(past)
+    by_model = ranked(past, rows, model.scores)
+    by_popularity = ranked(past, rows, lambda block: np.tile(popular, (len(block), 1)))
     gains = recalls(by_model, truth, 10) - recalls(by_popularity, truth, 10)
     low, high = bootstrap_interval(gains, seed=parameters.seed)
     return Report(
@@ -70,9 +71,17 @@ def evaluate(events: pd.DataFrame, parameters: AlsParameters, *, future_days: in
     )
 
 
-def ranked(scores: Floats, known: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """The best unseen items of each row, (rows, 20), -1 where there are fewer."""
-    return top_items(np.where(known, -np.inf, scores).astype(np.float32), max(CUTS))
+def ranked(past: Interactions, rows: NDArray[np.intp], score: Callable[[NDArray[np.intp]], Floats]) -> NDArray[np.intp]:
+    """The best items that each user has not touched, (rows, 20), -1 where there are fewer.
+
+    Parameters
+    ----------
+    score
+        Gives the scores of some users for every item, (users, items).
+    """
+    blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
+    lists = [top_items(np.where(seen(past, block), -np.inf, score(block)), max(CUTS)) for block in blocks]
+    return np.concatenate(lists) if lists else np.zeros((0, max(CUTS)), dtype=np.intp)
 
 
 def metrics(lists: NDArray[np.intp], truth: list[NDArray[np.intp]], items: int) -> dict[str, float]:

@@ -43,10 +43,13 @@ def interaction_matrix(events: pd.DataFrame) -> Interactions:
     Raises
     ------
     InputRejected
-        If a column is missing, or a weight is not a positive finite number.
+        If a column or an id is missing, or a weight is not a positive finite number.
     """
     if missing := {"user_id", "product_id", "weight"} - set(events.columns):
         raise InputRejected(f"interactions lack {', '.join(sorted(missing))}")
+    for column in ("user_id", "product_id"):
+        if events[column].isna().any():
+            raise InputRejected(f"{int(events[column].isna().sum())} interactions have no {column}")
     weights = events["weight"].to_numpy(dtype=np.float32)
     if not (np.isfinite(weights).all() and (weights > 0).all()):
         raise InputRejected("interaction weights must be positive and finite")

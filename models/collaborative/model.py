@@ -13,6 +13,7 @@ from marketplace.errors import InputRejected
 
 CF_WEIGHT = 0.6
 VISUAL_WEIGHT = 0.4
+BLOCK = 1024  # rows at once, so that memory grows with the items and not with their square
 Floats = NDArray[np.float32]
 
 
@@ -70,9 +71,19 @@ def top_items(scores: Floats, count: int) -> NDArray[np.intp]:
 
     Ties go to the lower column, so that the same scores always give the same list.
     """
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
-    taken = np.take_along_axis(scores, order, axis=1)
-    return np.where(np.isfinite(taken), order, -1)
+    ranked = np.where(np.isfinite(scores), scores, -np.inf)
+    kept = min(count, ranked.shape[1])
+    if kept == 0:
+        return np.full((len(ranked), 0), -1)
+    least = -np.partition(-ranked, kept - 1, axis=1)[:, kept - 1 : kept]  # (rows, 1): the last score that is kept
+    above, level = ranked > least, ranked == least
+    room = kept - above.sum(axis=1, keepdims=True)
+    chosen = above | (level & (np.cumsum(level, axis=1) <= room))
+    columns = np.nonzero(chosen)[1].reshape(len(ranked), kept)
+    values = np.take_along_axis(ranked, columns, axis=1)
+    order = np.argsort(-values, axis=1, kind="stable")
+    best = np.take_along_axis(columns, order, axis=1)
+    return np.where(np.isfinite(np.take_along_axis(ranked, best, axis=1)), best, -1)
 
 
 def neighbours(model: FactorModel, keep: int) -> tuple[NDArray[np.int64], Floats]:
@@ -83,11 +94,18 @@ def neighbours(model: FactorModel, keep: int) -> tuple[NDArray[np.int64], Floats
     Source: Sarwar et al., "Item-based collaborative filtering", WWW 2001, on latent factors.
     """
     lengths = np.linalg.norm(model.item_factors, axis=1, keepdims=True)
-    unit = model.item_factors / np.where(lengths > 0, lengths, 1)
-    cosine = (unit @ unit.T).astype(np.float32)
-    np.fill_diagonal(cosine, -np.inf)
-    best = top_items(cosine, min(keep, len(model.items) - 1))
-    return model.items[best], np.take_along_axis(cosine, best, axis=1)
+    unit = (model.item_factors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+    near = [_nearest(unit, start, min(keep, len(unit) - 1)) for start in range(0, len(unit), BLOCK)]
+    best = np.concatenate([columns for columns, _ in near])
+    return model.items[best], np.concatenate([cosines for _, cosines in near])
+
+
+def _nearest(unit: Floats, start: int, keep: int) -> tuple[NDArray[np.intp], Floats]:
+    cosine = unit[start : start + BLOCK] @ unit.T  # (block, items)
+    rows = np.arange(len(cosine))
+    cosine[rows, start + rows] = -np.inf
+    best = top_items(cosine, keep)
+    return best, np.take_along_axis(cosine, best, axis=1)
 
 
 def hybrid_scores(cf: Floats, visual: Floats) -> Floats:

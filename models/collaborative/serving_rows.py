@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.collaborative.features import interaction_matrix
@@ -62,19 +63,29 @@ def draw_recommendations(
 def _personal(
     model: FactorModel, events: pd.DataFrame, offered: set[int], vectors: Mapping[int, NDArray[np.float32]]
 ) -> Iterator[dict[str, Any]]:
-    history = interaction_matrix(events[events["product_id"].isin(model.items)])
-    row_of = {user_id: row for row, user_id in enumerate(history.users.tolist())}
-    column_of = {product_id: column for column, product_id in enumerate(history.items.tolist())}
-    columns = [column_of[product_id] for product_id in model.items.tolist()]
+    interest = interest_of(model, events)
     pictures = _stacked(model.items, vectors)
     hidden = ~np.isin(model.items, np.array(sorted(offered), dtype=np.int64))
     for start in range(0, len(model.users), BLOCK):
         rows = np.arange(start, min(start + BLOCK, len(model.users)))
-        touched = history.matrix[[row_of[user] for user in model.users[rows].tolist()]][:, columns].toarray()
+        touched = interest[rows].toarray()
         barred = hidden[None, :] | (touched > 0)
         cf = np.where(barred, -np.inf, model.scores(rows)).astype(np.float32)
         visual = np.where(barred, -np.inf, visual_likeness(touched, pictures)).astype(np.float32)
         yield from _ranked_rows(model, rows, cf, visual)
+
+
+def interest_of(model: FactorModel, events: pd.DataFrame) -> sp.csr_matrix:
+    """The summed interest of the events in the model's own order, (users, items).
+
+    Shoppers and products that the model does not know are left out; those without an event are zero.
+    """
+    known = events[events["user_id"].isin(model.users) & events["product_id"].isin(model.items)]
+    history = interaction_matrix(known)
+    entries = history.matrix.tocoo()
+    rows = pd.Index(model.users).get_indexer(pd.Index(history.users))[entries.row]
+    columns = pd.Index(model.items).get_indexer(pd.Index(history.items))[entries.col]
+    return sp.csr_matrix((entries.data, (rows, columns)), shape=(len(model.users), len(model.items)))
 
 
 def visual_likeness(touched: Floats, pictures: Floats) -> Floats:

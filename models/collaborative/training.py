@@ -27,8 +27,10 @@ class AlsParameters:
         return asdict(self)
 
 
-def train_als(interactions: Interactions, parameters: AlsParameters) -> FactorModel:
+def train_als(interactions: Interactions, parameters: AlsParameters, *, threads: int = 2) -> FactorModel:
     """Factors of shoppers and products that explain who took interest in what.
+
+    The same whatever the number of threads, since each row is solved by one of them.
 
     Raises
     ------
@@ -42,15 +44,15 @@ def train_als(interactions: Interactions, parameters: AlsParameters) -> FactorMo
     from implicit.cpu.als import AlternatingLeastSquares
     from threadpoolctl import threadpool_limits
 
-    als = AlternatingLeastSquares(
-        factors=parameters.factors,
-        regularization=parameters.regularization,
-        alpha=parameters.alpha,
-        iterations=parameters.iterations,
-        random_state=parameters.seed,
-        num_threads=1,  # more threads sum in another order, and the factors would differ between runs
-    )
-    with threadpool_limits(1, user_api="blas"):
+    with threadpool_limits(1, user_api="blas"):  # implicit brings its own threads; a second pool slows both down
+        als = AlternatingLeastSquares(
+            factors=parameters.factors,
+            regularization=parameters.regularization,
+            alpha=parameters.alpha,
+            iterations=parameters.iterations,
+            random_state=parameters.seed,
+            num_threads=threads,
+        )
         als.fit(interactions.matrix, show_progress=False)
     return FactorModel(
         np.asarray(als.user_factors, dtype=np.float32),
