@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import zipfile
+from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
 
 from marketplace.catalog.products import Price
 from marketplace.errors import FeedRejected
-from marketplace.ingestion.feed_files import LARGEST_UNPACKED
+from marketplace.ingestion.feed_files import COLUMNS, LARGEST_UNPACKED
 from marketplace.ingestion.feeds import Feed
 from marketplace.ingestion.sources import ProductRef
 from marketplace.ingestion.sync import sync_seller
@@ -261,3 +263,19 @@ def test_a_real_feed_imported_again_changes_nothing(real_input, seller, warehous
     assert (second.new, second.price_changed, second.other_changed, second.gone) == (0, 0, 0, 0)
     ranges = [product for product in live_products(warehouse) if product.price and product.price.up_to_minor]
     assert ranges
+
+
+def test_the_documented_feeds_are_read_as_documented(tmp_path, seller):
+    page = (Path(__file__).parents[3] / "docs" / "feeds.md").read_text()
+    read = {}
+    for kind in ("csv", "json"):
+        [example] = re.findall(rf"```{kind}\n(.*?)```", page, re.DOTALL)
+        (tmp_path / f"a.{kind}").write_text(example)
+        read[kind] = [outcome.product for outcome in hydrated(tmp_path / f"a.{kind}", seller)]
+    assert [product.price for product in read["csv"]] == [Price(129_900, "KES"), Price(85_000, "KES")]
+    assert [product.price for product in read["json"]] == [product.price for product in read["csv"]]
+    named = re.findall(r"^\| `(\w+)` \| ([^|]*)\|", page, re.MULTILINE)
+    documented = {column: {column, *re.findall("`(.*?)`", others)} for column, others in named}
+    assert {ours: {alias.replace(" ", "_") for alias in aliases} for ours, aliases in COLUMNS.items()} == {
+        ours: {alias.replace(" ", "_") for alias in aliases} for ours, aliases in documented.items()
+    }
