@@ -29,7 +29,7 @@ REJECTING = frozenset({"title_missing", "title_placeholder", "price_absurd"})
 
 _PLACEHOLDER = re.compile(
     r"(?:(?:sample|test|demo|dummy|new|untitled)\s*)?(?:product|item|listing|title)?\s*(?:no\.?|#)?\s*\d*"
-    r"|lorem ipsum.*|x+|\W+",
+    r"|.*\b(?:product|item|listing)\s*(?:no\.?|#)?\s*\d+|lorem ipsum.*|x+|\W+",
     re.IGNORECASE,
 )
 _CONTACT = re.compile(r"(?:\+|\b0|\b00)\d(?:[\s-]?\d){8,}|\S+@\S+\.\w|https?://|www\.|wa\.me", re.IGNORECASE)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import json
+
 import pytest
 
 from marketplace.catalog.products import Price
@@ -23,6 +27,7 @@ def test_a_sound_product_is_approved_without_reasons():
         ({"title": " "}, "rejected", ("title_missing",)),
         ({"title": "Product 12"}, "rejected", ("title_placeholder",)),
         ({"title": "test product #3"}, "rejected", ("title_placeholder",)),
+        ({"title": "Nairobi Luxury Item 12"}, "rejected", ("title_placeholder",)),
         ({"title": "???"}, "rejected", ("title_placeholder",)),
         ({"price": Price(0, "KES")}, "rejected", ("price_absurd",)),
         ({"price": Price(10**11, "KES")}, "rejected", ("price_absurd",)),
@@ -40,3 +45,12 @@ def test_each_rule_gives_its_verdict_and_reason(changed, verdict, reasons):
 
 def test_every_rule_has_a_sentence_for_people():
     assert RULES.keys() == REASONS.keys()
+
+
+def test_real_titles_are_not_taken_for_placeholders_and_generated_ones_are(real_input):
+    shown = json.loads((real_input / "grocery" / "catalog.json").read_text())
+    with (real_input / "jumia-ke" / "products_with_links.csv").open(encoding="utf-8") as file:
+        titles = [row["Name"] for row in csv.DictReader(file)] + [row["title"] for row in shown]
+    generated = json.loads(gzip.decompress((real_input / "soko" / "products.json.gz").read_bytes()))
+    assert [title for title in titles if "title_placeholder" in judged(title=title).reasons] == []
+    assert {judged(title=row["name"]).verdict for row in generated} == {"rejected"}
