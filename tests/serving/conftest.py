@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from marketplace.local.market import SampleMarket, draw_market
 from marketplace.local.milvus import EmbeddedMilvus
-from marketplace.local.network import free_port
+from marketplace.local.network import free_port, wait_until
 from marketplace.local.postgres import EmbeddedPostgres
 from marketplace.settings import Settings
 from marketplace.storage.images import Images
@@ -83,8 +82,7 @@ def client(market: Market, encoder: Encoder) -> Iterator[TestClient]:
     """The app over the market, its encoder ready."""
     app = create_app(market.settings, load=lambda: encoder)
     with TestClient(app, raise_server_exceptions=False) as opened:
-        while opened.get("/health/ready").json()["parts"]["encoder"]["state"] != "ready":
-            time.sleep(0.05)
+        until_encoder(opened, encoder.version)
         yield opened
 
 
@@ -108,6 +106,15 @@ def fresh(nowhere: Settings, encoder: Encoder) -> Iterator[TestClient]:
     """The app over an empty database without Milvus; for tests that write."""
     with TestClient(create_app(nowhere, load=lambda: encoder), raise_server_exceptions=False) as opened:
         yield opened
+
+
+def until_encoder(client: TestClient, said: str) -> None:
+    """Returns when the app says so of its encoder."""
+
+    def says() -> bool:
+        return said in client.get("/health/ready").json()["parts"]["encoder"]["detail"]
+
+    assert wait_until(says, 30), client.get("/health/ready").json()
 
 
 def _publish(market: Market) -> None:

@@ -140,7 +140,7 @@
 
   // Search by photo: chosen, dropped or pasted; made small here, so that it travels fast.
   const words = one("#words"), box = one("[name=q]", words), chosen = one(".chosen"), drop = one(".drop");
-  let photo = null, asked = null;
+  let photo = null, asked = null, opened = location.pathname;
   const small = async (file) => {
     try {
       const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
@@ -169,6 +169,7 @@
     scrollTo(0, 0);
     say("Searching");
     if (!history.state?.photo) history.pushState({ photo: true }, "", "/search");
+    opened = "/search";
     document.title = "Photo search · Soko";
     try {
       const answer = await fetch("/search?piece=true", { method: "POST", body: form, headers: { Accept: "text/html" }, signal: asked.signal });
@@ -198,7 +199,7 @@
     box.value ? words.submit() : location.assign("/");
   });
   words.addEventListener("submit", (event) => { if (photo) { event.preventDefault(); searchPhoto(); } });
-  addEventListener("popstate", () => location.reload());
+  addEventListener("popstate", (event) => { if (event.state?.photo || location.pathname !== opened) location.reload(); });
   addEventListener("paste", (event) => choose([...event.clipboardData.files].find((file) => file.type.startsWith("image/"))));
   let depth = 0;
   const carriesFile = (event) => event.dataTransfer?.types.includes("Files");

@@ -1,0 +1,206 @@
+"""The storefront driven in headless Chromium, over the real app and its stores."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+import uvicorn
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+
+from marketplace.ingestion.shop_pages import FLAGS, chromium
+from marketplace.local.network import LOOPBACK, answers, free_port, wait_until
+from marketplace.local.pictures import draw_picture
+from marketplace.storage.tables import interactions, leads
+from models.embedding.encoder import Encoder
+from serving.app import create_app
+from tests.serving.conftest import Market
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def address(market: Market, encoder: Encoder) -> Iterator[str]:
+    """Where the app listens."""
+    port = free_port()
+    settings = market.settings.model_copy(update={"public_url": f"http://{LOOPBACK}:{port}"})
+    app = create_app(settings, load=lambda: encoder)
+    server = uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    assert wait_until(lambda: answers(port), 20)
+    yield settings.public_url
+    server.should_exit = True
+    thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium(""), args=list(FLAGS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A fresh shopper's page, on which nothing may go wrong; WhatsApp is answered here, not on the net."""
+    context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
+    context.route("https://wa.me/**", whatsapp)
+    opened = context.new_page()
+    wrong: list[str] = []
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    yield opened
+    context.close()
+    assert wrong == []
+
+
+def whatsapp(route: Route) -> None:
+    route.fulfill(status=200, content_type="text/html", body="<title>WhatsApp</title>")
+
+
+def recorded(market: Market, user_id: str) -> set[tuple[str, int, str]]:
+    columns = interactions.c
+    query = sa.select(columns.kind, columns.product_id, columns.surface).where(columns.user_id == user_id)
+    with market.warehouse.begin() as connection:
+        return {(row.kind, row.product_id, row.surface) for row in connection.execute(query)}
+
+
+def shopper(page: Page) -> str:
+    return next(one["value"] for one in page.context.cookies() if one["name"] == "shopper")
+
+
+def test_scrolling_shows_the_whole_market_without_one_card_upon_another(page: Page, market: Market) -> None:
+    page.goto("/")
+    expect(page.locator(".grid .card")).to_have_count(24)
+    page.locator("footer").scroll_into_view_if_needed()
+    expect(page.locator(".grid .card")).to_have_count(len(market.fit))
+    expect(page.locator(".more")).to_have_count(0)
+    boxes = [card.bounding_box() for card in page.locator(".grid .card").all()]
+    for at, one in enumerate(boxes):
+        for other in boxes[at + 1 :]:
+            assert one is not None
+            assert other is not None
+            beside = one["x"] + one["width"] <= other["x"] + 1 or other["x"] + other["width"] <= one["x"] + 1
+            above = one["y"] + one["height"] <= other["y"] + 1 or other["y"] + other["height"] <= one["y"] + 1
+            assert beside or above
+
+
+def test_a_photo_finds_its_product_and_words_narrow_it(page: Page, market: Market, tmp_path: Path) -> None:
+    product = next(one for one in market.drawn.products if one.has_picture and one.in_stock and not one.is_junk)
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(draw_picture(product))
+    page.goto("/")
+    page.locator("#photo").set_input_files(photo)
+    expect(page.locator("#found-title")).to_have_text("Looks like your photo")
+    expect(page.locator(".chosen img")).to_be_visible()
+    first = page.locator("#findings .card").first
+    copies = {market.drawn.product_id(one) for one in market.drawn.products if one.copies == product.ref}
+    assert int(first.get_attribute("data-product") or 0) in {market.drawn.product_id(product)} | copies
+    page.get_by_label("Search by words").fill(product.title)
+    page.get_by_label("Search by words").press("Enter")
+    expect(page.locator("#found-title")).to_contain_text(product.title)
+    page.get_by_label("Take the photo away").click()
+    page.wait_for_url("**/search?q=*")
+
+
+def test_a_file_that_is_no_photo_is_refused_in_words(browser: Browser, address: str, tmp_path: Path) -> None:
+    text = tmp_path / "letter.jpg"
+    text.write_text("Dear seller")
+    context = browser.new_context(base_url=address)
+    page = context.new_page()
+    page.goto("/")
+    page.locator("#photo").set_input_files(text)
+    expect(page.get_by_role("alert")).to_contain_text("This search could not be done")
+    context.close()
+
+
+def test_dark_colours_stay_after_a_reload(page: Page) -> None:
+    page.goto("/")
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(background)
+    page.locator("#theme").click()
+    dark = page.evaluate(background)
+    page.reload()
+    assert light != dark
+    assert page.evaluate(background) == dark
+
+
+def test_the_row_changes_with_the_shopper(page: Page, market: Market) -> None:
+    page.goto("/")
+    expect(page.locator("#for-you")).to_have_attribute("data-source", "popular_in_category")
+    page.locator("#shopper").select_option("shopper-001")
+    expect(page.locator("#for-you")).to_have_attribute("data-source", "personal")
+    first = page.locator("#for-you .card").first
+    expect(first).to_have_attribute("data-product", str(market.fit[0]))
+    page.locator("#shopper").select_option("")
+    expect(page.locator("#for-you")).to_have_attribute("data-source", "popular_in_category")
+
+
+def test_looking_opening_and_chatting_are_recorded_once_each(page: Page, market: Market) -> None:
+    page.goto("/?category=Dresses")
+    card = page.locator(".grid .card").first
+    product_id = int(card.get_attribute("data-product") or 0)
+    page.wait_for_timeout(1200)
+    card.get_by_role("link").click()
+    page.wait_for_url(f"**/products/{product_id}")
+    user_id = shopper(page)
+    wanted = {("view", product_id, "grid"), ("click", product_id, "grid")}
+    assert wait_until(lambda: wanted <= recorded(market, user_id), 10), recorded(market, user_id)
+    for _ in range(2):
+        with page.expect_popup() as popup:
+            page.get_by_role("link", name="Chat on WhatsApp").click()
+        assert popup.value.url.startswith("https://wa.me/254")
+    query = sa.select(leads.c.product_id, leads.c.channel).where(leads.c.user_id == user_id)
+
+    def chats() -> list[tuple[int, str]]:
+        with market.warehouse.begin() as connection:
+            return [(row.product_id, row.channel) for row in connection.execute(query)]
+
+    assert wait_until(lambda: bool(chats()), 10)
+    assert chats() == [(product_id, "whatsapp")]
+
+
+def test_the_market_can_be_used_with_the_keyboard_alone(page: Page) -> None:
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Search by words")).to_be_focused()
+    page.keyboard.type("dress")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search?q=dress")
+    page.locator(".grid .card a").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/products/*")
+
+
+@pytest.mark.parametrize("width", [320, 390, 768])
+def test_nothing_sticks_out_on_a_narrow_screen(page: Page, market: Market, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    for path in ("/", "/search?q=dress", f"/products/{market.fit[0]}", "/docs"):
+        page.goto(path)
+        wide = (
+            "[...document.querySelectorAll('body *')].filter(e => !e.closest('.chips, .row, .api pre, .unseen, .skip'))"
+        )
+        assert page.evaluate(f"Math.max(...{wide}.map(e => e.getBoundingClientRect().right))") <= width + 1
+
+
+def test_without_script_the_market_still_sells(browser: Browser, address: str) -> None:
+    context = browser.new_context(base_url=address, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_role("link", name="Show more").click()
+    assert page.locator(".card").count() > 0
+    page.get_by_label("Search by words").fill("dress")
+    page.get_by_label("Search by words").press("Enter")
+    page.locator(".card a").first.click()
+    assert page.get_by_role("link", name="Chat on WhatsApp").get_attribute("href")
+    context.close()

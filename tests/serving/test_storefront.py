@@ -1,0 +1,226 @@
+"""The storefront's pages as a browser without script receives them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import lxml.html
+import pytest
+from fastapi.testclient import TestClient
+
+from marketplace.catalog.products import SourcedProduct, stable_id
+from marketplace.ingestion.sources import Hydration, ProductRef, Scan
+from marketplace.ingestion.sync import sync_seller
+from marketplace.local.pictures import draw_picture
+from marketplace.settings import Settings
+from marketplace.storage.catalog import add_seller, judge_products
+from marketplace.storage.images import Images
+from marketplace.storage.warehouse import Warehouse
+from models.embedding.encoder import Encoder
+from serving.app import create_app
+from tests.serving import world
+from tests.serving.conftest import Market
+
+STATIC = Path(__file__).resolve().parents[2] / "serving" / "pages" / "static"
+BROWSER = {"Accept": "text/html,application/xhtml+xml"}
+
+
+def page(client: TestClient, path: str, status: int = 200) -> lxml.html.HtmlElement:
+    answer = client.get(path, headers=BROWSER)
+    assert answer.status_code == status, answer.text[:500]
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    return lxml.html.document_fromstring(answer.text)
+
+
+def css(tree: lxml.html.HtmlElement, selector: str) -> list[lxml.html.HtmlElement]:
+    """Elements by a simple CSS selector: tags, ids, classes, attributes and descent."""
+    paths = []
+    for part in selector.split(","):
+        steps = []
+        for compound in part.split():
+            tag = re.match(r"[a-z0-9]*", compound)[0] or "*"
+            step = tag + "".join(f"[@id='{name}']" for name in re.findall(r"#([\w-]+)", compound))
+            step += "".join(
+                f"[contains(concat(' ', normalize-space(@class), ' '), ' {name} ')]"
+                for name in re.findall(r"\.([\w-]+)", compound)
+            )
+            for name, value in re.findall(r"\[([\w-]+)(?:=([\w-]+))?\]", compound):
+                step += f"[@{name}='{value}']" if value else f"[@{name}]"
+            steps.append(step)
+        paths.append("//" + "//".join(steps))
+    return list(tree.xpath(" | ".join(paths)))
+
+
+def shown(tree: lxml.html.HtmlElement, within: str = "") -> list[int]:
+    return [int(card.get("data-product")) for card in css(tree, f"{within} .card")]
+
+
+def test_script_and_styles_stay_under_40_kb_and_nothing_comes_from_elsewhere(client: TestClient) -> None:
+    assert sum(file.stat().st_size for file in STATIC.iterdir()) < 40_000
+    tree = page(client, "/")
+    loaded = [one.get("src") or one.get("href") for one in css(tree, "script, link, img")]
+    assert loaded
+    assert all(address.startswith(("/static/", "/media/")) for address in loaded if address)
+    assert not css(tree, "[style], [onclick]")
+    assert not tree.xpath("//script[not(@src)]")
+
+
+def test_a_file_with_a_version_is_kept_for_ever(client: TestClient) -> None:
+    (address,) = [one.get("href") for one in css(page(client, "/"), "link[rel=stylesheet]")]
+    assert re.fullmatch(r"/static/soko\.css\?v=[0-9a-f]{12}", address)
+    assert "immutable" in client.get(address).headers["cache-control"]
+    assert client.get("/static/soko.css").headers["cache-control"] == "no-cache"
+
+
+def test_following_the_link_to_more_shows_every_product_once(client: TestClient, market: Market) -> None:
+    found, path = [], "/"
+    while path:
+        tree = page(client, path)
+        found += shown(tree, ".grid")
+        path = next((link.get("href") for link in css(tree, "a[rel=next]")), "")
+    assert sorted(found) == sorted(market.fit)
+
+
+def test_a_piece_holds_cards_and_nothing_around_them(client: TestClient) -> None:
+    answer = client.get("/", params={"piece": "true"})
+    assert "<html" not in answer.text
+    assert 'class="card"' in answer.text
+
+
+def test_every_picture_has_a_text_and_a_size_before_it_arrives(client: TestClient) -> None:
+    pictures = css(page(client, "/"), "img.pic")
+    assert pictures
+    assert all(picture.get("alt") and int(picture.get("width")) and int(picture.get("height")) for picture in pictures)
+
+
+def test_a_page_can_be_used_without_seeing_it(client: TestClient, market: Market) -> None:
+    for path in ("/", "/search?q=dress", f"/products/{market.fit[0]}", "/docs"):
+        tree = page(client, path)
+        assert tree.get("lang") == "en"
+        assert len(css(tree, "h1")) == 1
+        assert css(tree, "a.skip")[0].get("href") == "#main"
+        assert css(tree, "main#main")
+        for field in css(tree, "input, select, button"):
+            name = field.get("aria-label") or field.text_content().strip() or css(tree, f"label[for={field.get('id')}]")
+            assert name, lxml.html.tostring(field)
+
+
+def test_the_row_for_you_follows_the_chosen_shopper(client: TestClient, market: Market) -> None:
+    client.cookies.set("shopper", "shopper-001")
+    try:
+        tree = page(client, "/")
+    finally:
+        client.cookies.clear()
+    assert css(tree, "#for-you")[0].get("data-source") == "personal"
+    assert shown(tree, "#for-you")[:5] == market.fit[:5]
+    assert css(tree, "#shopper option[selected]")[0].get("value") == "shopper-001"
+    assert css(page(client, "/"), "#for-you")[0].get("data-source") == "popular_in_category"
+
+
+def test_a_shopper_is_chosen_without_script(client: TestClient) -> None:
+    answer = client.post("/shopper", data={"shopper": "shopper-001"}, follow_redirects=False)
+    assert answer.status_code == 303
+    assert "shopper=shopper-001" in answer.headers["set-cookie"]
+    assert client.post("/shopper", data={"shopper": "a;b"}).status_code == 422
+    client.cookies.clear()
+
+
+def test_in_production_shoppers_are_not_shown_to_each_other(market: Market, encoder: Encoder) -> None:
+    settings = market.settings.model_copy(update={"environment": "production"})
+    with TestClient(create_app(settings, load=lambda: encoder)) as client:
+        assert client.get("/api/recommendations/shoppers").json() == []
+        assert not css(page(client, "/"), "#shopper")
+
+
+def test_the_colours_a_shopper_chose_come_with_the_page(client: TestClient) -> None:
+    client.cookies.set("theme", "dark")
+    dark = page(client, "/")
+    client.cookies.set("theme", "'><script>")
+    other = page(client, "/")
+    client.cookies.clear()
+    assert dark.get("data-theme") == "dark"
+    assert other.get("data-theme") is None
+
+
+def test_a_product_page_leads_to_a_chat_its_shop_and_what_is_like_it(client: TestClient, market: Market) -> None:
+    product_id = market.fit[0]
+    tree = page(client, f"/products/{product_id}")
+    (chat,) = css(tree, "a.chat")
+    assert chat.get("href").startswith("https://wa.me/254")
+    assert chat.get("data-lead") == str(product_id)
+    assert "noopener" in chat.get("rel")
+    assert css(tree, "a.shop")[0].get("href").startswith("/sellers/")
+    assert shown(tree, "[data-surface=similar]")
+    assert product_id not in shown(tree)
+
+
+def test_a_shop_shows_its_own_products_only(client: TestClient, market: Market) -> None:
+    seller = market.drawn.sellers[0]
+    own = {market.drawn.product_id(one) for one in market.drawn.of(seller.handle)}
+    tree = page(client, f"/sellers/{seller.seller_id}")
+    assert css(tree, "h1")[0].text_content() == seller.name
+    assert set(shown(tree)) == own & set(market.fit)
+    page(client, "/sellers/1", 404)
+
+
+def test_a_search_without_words_leads_to_the_start(client: TestClient) -> None:
+    assert client.get("/search", params={"q": "  "}, follow_redirects=False).headers["location"] == "/"
+
+
+def test_a_search_that_finds_nothing_offers_categories(client: TestClient) -> None:
+    tree = page(client, "/search?q=zzzz")
+    assert "Nothing found" in tree.text_content()
+    assert css(tree, ".chips a")
+
+
+def test_a_photo_is_searched_without_script(client: TestClient, market: Market) -> None:
+    product = next(one for one in market.drawn.products if one.has_picture)
+    photo = {"image": ("p.jpg", draw_picture(product), "image/jpeg")}
+    answer = client.post("/search", files=photo, headers=BROWSER)
+    assert answer.status_code == 200
+    assert shown(lxml.html.document_fromstring(answer.text))
+    refused = client.post("/search", files={"image": ("p.jpg", b"no picture", "image/jpeg")}, headers=BROWSER)
+    assert refused.status_code == 422
+    assert "This search could not be done" in refused.text
+
+
+def test_a_degraded_search_says_so_on_the_page(without_index: TestClient, market: Market) -> None:
+    assert "Found by keywords only for now" in page(without_index, "/search?q=dress").text_content()
+    assert "Likeness cannot be told now" in page(without_index, f"/products/{market.fit[0]}").text_content()
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/products/1", "/sellers/1"])
+def test_what_is_not_there_is_said_on_a_page_with_a_way_back(client: TestClient, path: str) -> None:
+    tree = page(client, path, 404)
+    assert "This is not on the market" in tree.text_content()
+    assert css(tree, "main a.button")[0].get("href") == "/"
+
+
+class Hostile:
+    """A seller whose every text is an attack."""
+
+    def scout(self) -> Scan:
+        return Scan((ProductRef("1"),), is_complete=True)
+
+    def hydrate(self, refs: list[ProductRef]) -> list[Hydration]:
+        attack = "Bag \"><script>alert(1)</script>' onload=x {{ 7*7 }}"
+        return [Hydration(refs[0], SourcedProduct("1", attack, "javascript:alert(2)", attack, attack))]
+
+
+def test_what_sellers_write_never_becomes_markup(fresh: TestClient, nowhere: Settings, market: Market) -> None:
+    warehouse = Warehouse(nowhere.database_url.get_secret_value())
+    seller = market.drawn.sellers[0]
+    add_seller(warehouse, seller)
+    images = Images(nowhere.artifacts_folder / "images")
+    sync_seller(warehouse, images, Hostile(), seller, trigger="command", now=world.NOW, brake_share=1.0)
+    judge_products(warehouse, world.NOW)
+    warehouse.close()
+    product_id = stable_id("product", seller.seller_id, "1")
+    for path in ("/", f"/products/{product_id}", "/search?q=bag", "/search?q=%22%3E%3Cscript%3Ealert(1)", "/<script>"):
+        answer = fresh.get(path, headers=BROWSER)
+        tree = lxml.html.document_fromstring(answer.text)
+        assert [one.get("src").partition("?")[0] for one in css(tree, "script")] == ["/static/soko.js"]
+        assert "javascript:" not in answer.text
+        assert "49" not in tree.text_content()
+        assert not css(tree, "[onload]")
