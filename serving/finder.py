@@ -46,11 +46,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Products, best first; `reason` says why the answer is degraded, None when it is whole."""
+    """Products, best first; `reason` says why the answer is degraded, None when it is whole.
+
+    Versions are None for a part that was away.
+    """
 
     items: tuple[Found, ...]
     reason: str | None
     encoder: str | None
+    index: str | None
 
     @property
     def degraded(self) -> bool:
@@ -65,6 +69,17 @@ class Alike:
     source: Literal["likeness", "same_category"]
     items: tuple[Found, ...]
     reason: str | None
+    index: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Nearest:
+    """What the vectors found, or the reason why they were not asked."""
+
+    hits: Sequence[Hit] = ()
+    reason: str | None = None
+    encoder: str | None = None
+    index: str | None = None
 
 
 class Finder:
@@ -91,9 +106,8 @@ class Finder:
             raise InputRejected("a search needs text, an image, or both")
         image = None if query.image is None else reencoded(query.image, max_pixels=self._max_pixels)
         words = self._by_words(query)
-        hits, reason, version = self._by_vector(query, image)
-        if image is None:
-            hits = _near(hits, self._encoder.least_likeness)
+        nearest = self._by_vector(query, image)
+        hits = nearest.hits if image is not None else _near(nearest.hits, self._encoder.least_likeness)
         similarity = {hit.product_id: hit.similarity for hit in hits}
         order = fused([(EVERY_WORD, words.every_word), (SOME_WORDS, words.some_words), (LIKENESS, tuple(similarity))])
         products = on_shelf(self._warehouse, order)[: query.limit]
@@ -101,7 +115,7 @@ class Finder:
             Found(product, similarity.get(product.product_id), _matched(product.product_id, words, similarity))
             for product in products
         )
-        return Findings(items, reason, version)
+        return Findings(items, nearest.reason, nearest.encoder, nearest.index)
 
     def similar(self, product_id: int, *, limit: int, threshold: float) -> Alike:
         """Products like this one, most alike first.
@@ -114,13 +128,14 @@ class Finder:
         product = product_of(self._warehouse, product_id)
         try:
             self._require_rested()
+            index = self._vectors.current()
             hits = self._vectors.similar(product_id, SPARE * limit, threshold)
         except (ArtifactUnavailable, StoreUnreachable, ConfigurationError, NotFound) as error:
             reason = self._noted(error)
             others = browse(self._warehouse, limit=limit + 1, category=product.category).products
             items = [Found(other, None, ()) for other in others if other.product_id != product_id]
-            return Alike("same_category", tuple(items[:limit]), reason)
-        return Alike("likeness", tuple(self._shown(hits)[:limit]), None)
+            return Alike("same_category", tuple(items[:limit]), reason, None)
+        return Alike("likeness", tuple(self._shown(hits)[:limit]), None, index)
 
     def _shown(self, hits: Sequence[Hit]) -> list[Found]:
         similarity = {hit.product_id: hit.similarity for hit in hits}
@@ -133,13 +148,14 @@ class Finder:
         limit = SPARE * query.limit
         return find_words(self._warehouse, query.text, limit=limit, category=query.category, seller_id=query.seller_id)
 
-    def _by_vector(self, query: Query, image: bytes | None) -> tuple[list[Hit], str | None, str | None]:
+    def _by_vector(self, query: Query, image: bytes | None) -> _Nearest:
         try:
             vector, version = self._encoder.embed(image, query.text)
         except ArtifactUnavailable as error:
             return self._without_vector(query, str(error))
         try:
             self._require_rested()
+            index = self._vectors.current()
             hits = self._vectors.search(
                 vector,
                 limit=SPARE * query.limit,
@@ -149,12 +165,12 @@ class Finder:
             )
         except (ArtifactUnavailable, StoreUnreachable, ConfigurationError) as error:
             return self._without_vector(query, self._noted(error))
-        return hits, None, version
+        return _Nearest(hits, None, version, index)
 
-    def _without_vector(self, query: Query, reason: str) -> tuple[list[Hit], str, None]:
+    def _without_vector(self, query: Query, reason: str) -> _Nearest:
         if not query.text:
             raise ArtifactUnavailable(f"photos cannot be searched now: {reason}")
-        return [], reason, None
+        return _Nearest(reason=reason)
 
     def _require_rested(self) -> None:
         """Do not let every shopper wait for an index that was away a moment ago."""

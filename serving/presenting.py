@@ -56,7 +56,8 @@ def search_results(found: Findings) -> SearchResults:
         SearchHit(**_fields(item.product), similarity=item.similarity, matched=list(item.matched))
         for item in found.items
     ]
-    return SearchResults(items=items, degraded=found.degraded, reason=found.reason, versions={"encoder": found.encoder})
+    versions = {"encoder": found.encoder, "index": found.index}
+    return SearchResults(items=items, degraded=found.degraded, reason=found.reason, versions=versions)
 
 
 def similar_products(product_id: int, alike: Alike) -> SimilarProducts:
@@ -64,7 +65,12 @@ def similar_products(product_id: int, alike: Alike) -> SimilarProducts:
     items = [SimilarProduct(**_fields(item.product), similarity=item.similarity) for item in alike.items]
     is_degraded = alike.source != "likeness"
     return SimilarProducts(
-        product_id=product_id, source=alike.source, degraded=is_degraded, reason=alike.reason, items=items
+        product_id=product_id,
+        source=alike.source,
+        degraded=is_degraded,
+        reason=alike.reason,
+        versions={"index": alike.index},
+        items=items,
     )
 
 

@@ -98,6 +98,7 @@ class SimilarProducts(BaseModel):
     source: Literal["likeness", "same_category"]
     degraded: bool
     reason: str | None
+    versions: dict[str, str | None] = Field(examples=[{"index": "product_embeddings_050389a4b1d05f42"}])
     items: list[SimilarProduct]
 
 
@@ -138,7 +139,9 @@ class SearchResults(BaseModel):
     items: list[SearchHit]
     degraded: bool
     reason: str | None
-    versions: dict[str, str | None] = Field(examples=[{"encoder": "compact-1"}])
+    versions: dict[str, str | None] = Field(
+        examples=[{"encoder": "compact-1", "index": "product_embeddings_050389a4b1d05f42"}]
+    )
 
 
 class RecommendedProduct(ProductShown):

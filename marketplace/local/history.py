@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.dialects.postgresql import insert
 
@@ -87,10 +88,12 @@ def taste_of(number: int) -> str:
 
 
 def seed_sample_market(warehouse: Warehouse, shop_url: str, *, now: datetime) -> None:
-    """Sellers with the addresses of their pages, and their shoppers' history; a second time changes nothing more."""
+    """Sellers with the addresses of their pages, and once their shoppers' history."""
     market = draw_market()
     for seller in market.sellers:
         add_seller(warehouse, replace(seller, source_url=f"{shop_url}/c/{str(seller.phone).lstrip('+')}"))
+    if _has_history(warehouse):
+        return
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     history = draw_history(market, until=midnight)
     with warehouse.begin() as connection:
@@ -98,6 +101,12 @@ def seed_sample_market(warehouse: Warehouse, shop_url: str, *, now: datetime) ->
             statement = insert(table).on_conflict_do_nothing(index_elements=["event_id"])
             for start in range(0, len(rows), BATCH):
                 connection.execute(statement, rows[start : start + BATCH])
+
+
+def _has_history(warehouse: Warehouse) -> bool:
+    statement = sa.select(sa.exists().where(interactions_table.c.event_id.startswith("sample-")))
+    with warehouse.begin() as connection:
+        return bool(connection.execute(statement).scalar_one())
 
 
 def _odds(shown: Sequence[SampleProduct], appeal: NDArray[np.float64], taste: str) -> NDArray[np.float64]:

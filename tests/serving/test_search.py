@@ -80,6 +80,7 @@ def test_a_photo_finds_its_product(client: TestClient, market: Market) -> None:
     assert answer["items"][0]["product_id"] in {market.drawn.product_id(product)} | copies
     assert answer["items"][0]["matched"] == ["likeness"]
     assert answer["versions"]["encoder"].startswith("compact")
+    assert answer["versions"]["index"] == market.vectors.current()
 
 
 def test_photo_and_words_search_together(client: TestClient, market: Market) -> None:
