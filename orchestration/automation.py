@@ -7,6 +7,7 @@ from typing import Literal
 import dagster as dg
 
 from marketplace.storage import audit, requests
+from marketplace.storage.index_state import unindexed_state
 from marketplace.storage.warehouse import Warehouse
 from orchestration.resources import WarehouseParam
 
@@ -69,13 +70,18 @@ retrain_recommendations_nightly = dg.ScheduleDefinition(
 SCHEDULES = [refresh_catalog_every_six_hours, retrain_recommendations_nightly]
 
 
-@dg.sensor(job=index_catalog, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    job=index_catalog,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Index what changed in the catalogue, unless a run that does so is under way.",
+)
 def when_the_catalog_changes(
     context: dg.SensorEvaluationContext, warehouse: WarehouseParam
 ) -> dg.RunRequest | dg.SkipReason:
-    """Rebuild what changed catalogue rows need, unless a run that does so is under way."""
-    change = audit.newest_unindexed_change(warehouse)
-    if change is None:
+    """A run for the state of the catalogue that is not in the index."""
+    state = unindexed_state(warehouse)
+    if state is None:
         return dg.SkipReason("the index holds every change of the catalogue")
     busy = dg.RunsFilter(
         statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.QUEUED]
@@ -84,18 +90,19 @@ def when_the_catalog_changes(
     running = [run.job_name for run in context.instance.get_runs(busy) if run.job_name in names]
     if running:
         return dg.SkipReason(f"{running[0]} is under way and will index the change")
-    return dg.RunRequest(run_key=f"change-{change}")
+    return dg.RunRequest(run_key=f"catalog-{state}")
 
 
 @dg.sensor(
     jobs=[refresh_catalog, retrain_recommendations],
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Start what the API was asked for: a seller's sync, or a training.",
 )
 def when_work_is_requested(
     context: dg.SensorEvaluationContext, warehouse: WarehouseParam
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Start what the API was asked for: a seller's sync, or a training."""
+    """A run for each request that waits, once."""
     waiting = requests.queued(warehouse)
     if not waiting:
         yield dg.SkipReason("nobody asked for anything")
@@ -109,9 +116,13 @@ def when_work_is_requested(
             yield dg.RunRequest(request.request_id, {}, tags, job_name=retrain_recommendations.name)
 
 
-@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Show in the graph that the API received events since the last look.",
+)
 def when_events_land(context: dg.SensorEvaluationContext, warehouse: WarehouseParam) -> dg.SensorResult:
-    """Show in the graph that the API received events since the last look."""
+    """A materialisation of each source table whose count moved."""
     counts = audit.event_counts(warehouse)
     before = context.cursor
     now = ",".join(f"{name}={count}" for name, count in sorted(counts.items()))
@@ -160,6 +171,14 @@ def when_a_requested_run_fails(context: dg.RunStatusSensorContext, warehouse: Wa
     _follow(context, "failed", context.dagster_event.message, warehouse)
 
 
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.CANCELED, default_status=dg.DefaultSensorStatus.RUNNING, minimum_interval_seconds=10
+)
+def when_a_requested_run_is_cancelled(context: dg.RunStatusSensorContext, warehouse: WarehouseParam) -> None:
+    """Tell who asked that somebody ended the work."""
+    _follow(context, "failed", "the run was cancelled in Dagster; ask again", warehouse)
+
+
 SENSORS = [
     when_the_catalog_changes,
     when_work_is_requested,
@@ -167,4 +186,5 @@ SENSORS = [
     when_a_requested_run_starts,
     when_a_requested_run_ends,
     when_a_requested_run_fails,
+    when_a_requested_run_is_cancelled,
 ]

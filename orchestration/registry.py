@@ -44,6 +44,7 @@ class ModelRegistry:
         name: str,
         arrays: Arrays,
         *,
+        title: str,
         parameters: Mapping[str, Any],
         metrics: Mapping[str, float],
         tags: Mapping[str, str],
@@ -56,6 +57,8 @@ class ModelRegistry:
         ----------
         arrays
             The model itself.
+        title
+            The name of the run.
         parameters, metrics, tags
             Shown on the run's page; tags name the version of the data.
         figures
@@ -70,7 +73,7 @@ class ModelRegistry:
         try:
             experiment = client.get_experiment_by_name(name)
             experiment_id = experiment.experiment_id if experiment else client.create_experiment(name)
-            run_id = client.create_run(experiment_id, tags=dict(tags)).info.run_id
+            run_id = client.create_run(experiment_id, tags=dict(tags), run_name=title).info.run_id
             for key, value in parameters.items():
                 client.log_param(run_id, key, value)
             for key, number in metrics.items():

@@ -9,7 +9,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from marketplace.storage.tables import (
-    index_builds,
     interactions,
     leads,
     product_changes,
@@ -69,19 +68,6 @@ def changes_of(warehouse: Warehouse, sync_ids: Sequence[str]) -> list[dict[str, 
     )
     with warehouse.begin() as connection:
         return [dict(row) for row in connection.execute(statement).mappings()]
-
-
-def newest_unindexed_change(warehouse: Warehouse) -> int | None:
-    """The number of the newest change that the live index was built before, None when it holds them all."""
-    built_at = (
-        sa.select(sa.func.max(index_builds.c.created_at)).where(index_builds.c.status == "live").scalar_subquery()
-    )
-    statement = sa.select(sa.func.max(product_changes.c.change_id)).where(
-        sa.or_(built_at.is_(None), product_changes.c.observed_at > built_at)
-    )
-    with warehouse.begin() as connection:
-        newest: int | None = connection.execute(statement).scalar_one()
-    return newest
 
 
 def verdict_counts(warehouse: Warehouse) -> dict[str, int]:

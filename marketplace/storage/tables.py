@@ -185,6 +185,7 @@ index_builds = Table(
     Column("report", JSONB, nullable=False, comment="what verification found"),
     Column("created_at", Instant, nullable=False),
     Column("published_at", Instant),
+    Column("catalog_hash", Text, comment="of what was judged and embedded when it was built"),
     schema="catalog",
 )
 

@@ -11,7 +11,7 @@ import dagster as dg
 
 from marketplace.storage import embeddings
 from marketplace.storage.images import Images
-from marketplace.storage.index_builds import rebuild_index
+from marketplace.storage.index_state import follow_catalog
 from models.embedding.encoder import Encoder
 from models.embedding.vectors import Vectors
 from orchestration.assets.catalog import ENGINEERS, EVERY_SIX_HOURS
@@ -70,7 +70,7 @@ def product_embeddings(warehouse: WarehouseParam, images: ImagesParam, encoders:
 def product_index(warehouse: WarehouseParam, vectors: VectorsParam, encoders: EncodersParam) -> dg.MaterializeResult:
     """The Milvus collection that searches read, built aside and switched by alias. One row per indexed product."""
     started = time.monotonic()
-    build = rebuild_index(
+    build = follow_catalog(
         warehouse,
         vectors,
         encoders.load().version,

@@ -10,6 +10,7 @@ from orchestration.registry import ModelRegistry, read_arrays, write_arrays
 
 ARRAYS = {"user_factors": np.eye(3, dtype=np.float32), "items": np.array([5, 7, 9])}
 EXPLAINED = {
+    "title": "ALS of d1",
     "parameters": {"factors": 3},
     "metrics": {"recall_at_10": 0.5},
     "tags": {"data_version": "d1"},
