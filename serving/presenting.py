@@ -53,7 +53,7 @@ def product_detail(product: ShelfProduct, public_url: str) -> ProductDetail:
 def search_results(found: Findings) -> SearchResults:
     """The findings of a search."""
     items = [
-        SearchHit(**_fields(item.product), similarity=item.similarity, matched=list(item.matched))
+        SearchHit(**_fields(item.product), similarity=_rounded(item.similarity), matched=list(item.matched))
         for item in found.items
     ]
     versions = {"encoder": found.encoder, "index": found.index}
@@ -62,7 +62,7 @@ def search_results(found: Findings) -> SearchResults:
 
 def similar_products(product_id: int, alike: Alike) -> SimilarProducts:
     """Products like another."""
-    items = [SimilarProduct(**_fields(item.product), similarity=item.similarity) for item in alike.items]
+    items = [SimilarProduct(**_fields(item.product), similarity=_rounded(item.similarity)) for item in alike.items]
     is_degraded = alike.source != "likeness"
     return SimilarProducts(
         product_id=product_id,
@@ -119,6 +119,11 @@ def _fields(product: ShelfProduct) -> dict[str, Any]:
         "in_stock": product.in_stock,
         "seller": SellerShown(seller_id=seller.seller_id, name=seller.name, city=seller.city, country=seller.country),
     }
+
+
+def _rounded(similarity: float | None) -> float | None:
+    """The cosine to four digits: more of it is noise."""
+    return None if similarity is None else round(similarity, 4)
 
 
 def _price(price: Price | None) -> PriceShown | None:

@@ -14,6 +14,7 @@ CONNECT_SECONDS = 3.0
 LOOK_AGAIN = {"grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000}
 SLOW_SECONDS = 1800.0  # to insert, flush, index or load a whole collection
 _NOT_LOADED = 101
+_JUST_RELEASED = "collection not found[collection="  # a standalone server says so while its query node lets go
 _NOT_FOUND = (100, 1600)  # collection, alias
 _REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
 
@@ -99,7 +100,7 @@ class Milvus:
         reason = str(message).strip().splitlines()[0] if str(message).strip() else str(code)
         if getattr(code, "name", "") in _REFUSED:
             return ConfigurationError(f"Milvus at {self.where} does not take SOKO_MILVUS_TOKEN: {reason}")
-        if code == _NOT_LOADED:
+        if code == _NOT_LOADED or _JUST_RELEASED in reason:
             return _NotLoaded(f"Milvus at {self.where}: {reason}")
         if code in _NOT_FOUND:
             return ArtifactUnavailable(f"Milvus at {self.where}: {reason}")
