@@ -10,8 +10,15 @@ from urllib.parse import urlsplit
 from marketplace.errors import ArtifactUnavailable, ConfigurationError, MarketplaceError, StoreUnreachable
 
 CONNECT_SECONDS = 3.0
-# Left alone, gRPC waits up to two minutes before it looks for a server again.
-LOOK_AGAIN = {"grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000}
+# Left alone, gRPC waits up to two minutes before it looks for a server again, and pymilvus pings
+# every ten seconds: Milvus Lite hangs up, in the middle of a call, on who pings more than once in five minutes.
+CHANNEL = {
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 1000,
+    "grpc.keepalive_time_ms": 330_000,
+    "grpc.keepalive_permit_without_calls": 0,
+    "grpc.http2.bdp_probe": 0,
+}
 SLOW_SECONDS = 1800.0  # to insert, flush, index or load a whole collection
 _NOT_LOADED = 101
 _JUST_RELEASED = "collection not found[collection="  # a standalone server says so while its query node lets go
@@ -92,7 +99,7 @@ class Milvus:
                     token=self._token,
                     timeout=min(self._timeout, CONNECT_SECONDS),
                     dedicated=True,
-                    grpc_options=LOOK_AGAIN,
+                    grpc_options=CHANNEL,
                 )
             return self._connected
 

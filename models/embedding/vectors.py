@@ -18,8 +18,9 @@ def normalised(vectors: Vectors) -> Vectors:
     ----------
     vectors : (..., dimensions)
     """
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+    exact = np.asarray(vectors, np.float64)  # squares of small float32 numbers vanish
+    lengths = np.linalg.norm(exact, axis=-1, keepdims=True)
+    return (exact / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
 def hybrid(image: Vectors, text: Vectors) -> Vectors:

@@ -157,6 +157,7 @@ def test_a_request_to_stop_interrupts_waiting(supervisor):
 def test_a_recorded_pid_that_now_belongs_to_another_program_is_left_alone():
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
     try:
+        assert wait_until(lambda: alive(remember(stranger.pid, stranger.args)) is not None, 10)
         ours = remember(stranger.pid, ["soko", "store", "--port", "5432"])
         born_earlier = remember(stranger.pid, stranger.args).model_copy(update={"created": time.time() - 3600})
         assert not end(ours)
