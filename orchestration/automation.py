@@ -9,6 +9,7 @@ import dagster as dg
 from marketplace.storage import audit, requests
 from marketplace.storage.index_state import unindexed_state
 from marketplace.storage.warehouse import Warehouse
+from orchestration.expectations import PRODUCT_SUITE
 from orchestration.resources import WarehouseParam
 
 CATALOG_AND_INDEX = dg.AssetSelection.assets(
@@ -20,7 +21,9 @@ CATALOG_AND_INDEX = dg.AssetSelection.assets(
     "product_embeddings",
     "product_index",
 )
-INDEXING = dg.AssetSelection.assets("product_quality", "product_embeddings", "product_index")
+INDEXING = dg.AssetSelection.assets(
+    "product_quality", "product_embeddings", "product_index"
+) | dg.AssetSelection.checks(*(dg.AssetCheckKey(dg.AssetKey("products"), one.check) for one in PRODUCT_SUITE))
 MARTS = dg.AssetSelection.groups("staging", "intermediate", "marts", "seeds")
 LEARNING = dg.AssetSelection.groups("collaborative")
 REQUEST_TAG = "soko/request_id"

@@ -100,22 +100,24 @@ class ModelRegistry:
             raise StoreUnreachable(f"MLflow at {self.tracking_uri}: {_first_line(error)}") from error
         return before
 
-    def newest(self, name: str) -> str:
-        """The number of the newest version.
+    def newest(self, name: str, *, tagged: Mapping[str, str]) -> str:
+        """The number of the newest version that carries the tags.
 
         Raises
         ------
         ArtifactUnavailable
-            If the model has no version.
+            If the model has no such version.
         """
         client = self._client()
         try:
             versions = client.search_model_versions(f"name = '{name}'")
         except self._mlflow_errors() as error:
             raise StoreUnreachable(f"MLflow at {self.tracking_uri}: {_first_line(error)}") from error
-        if not versions:
-            raise ArtifactUnavailable(f"model {name} has no version yet; materialise cf_model first")
-        return str(max(int(found.version) for found in versions))
+        numbers = [int(found.version) for found in versions if tagged.items() <= found.tags.items()]
+        if not numbers:
+            wanted = ", ".join(f"{key}={value}" for key, value in tagged.items())
+            raise ArtifactUnavailable(f"none of {len(versions)} versions of model {name} carries {wanted}")
+        return str(max(numbers))
 
     def champion(self, name: str) -> tuple[str, dict[str, NDArray[Any]]]:
         """The champion's version number and its arrays.

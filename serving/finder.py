@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 from typing import Literal
 
 from marketplace.catalog.fusion import fused
@@ -18,6 +19,8 @@ from serving.encoder import WarmEncoder
 
 log = logging.getLogger(__name__)
 REST_SECONDS = 5.0
+PATIENCE_SECONDS = 5.0
+DECODERS = 2
 SPARE = 2  # hits fetched for each one wanted, for some are out of stock by now
 NEAR_SHARE = 0.6
 EVERY_WORD, SOME_WORDS, LIKENESS = 2.0, 1.0, 1.0
@@ -90,6 +93,7 @@ class Finder:
         self._vectors = vectors
         self._encoder = encoder
         self._max_pixels = max_pixels
+        self._decoding = BoundedSemaphore(DECODERS)
         self._resting_until = 0.0
 
     def find(self, query: Query) -> Findings:
@@ -104,7 +108,7 @@ class Finder:
         """
         if query.image is None and not query.text:
             raise InputRejected("a search needs text, an image, or both")
-        image = None if query.image is None else reencoded(query.image, max_pixels=self._max_pixels)
+        image = None if query.image is None else self._decoded(query.image)
         words = self._by_words(query)
         nearest = self._by_vector(query, image)
         hits = nearest.hits if image is not None else _near(nearest.hits, self._encoder.least_likeness)
@@ -136,6 +140,15 @@ class Finder:
             items = [Found(other, None, ()) for other in others if other.product_id != product_id]
             return Alike("same_category", tuple(items[:limit]), reason, None)
         return Alike("likeness", tuple(self._shown(hits)[:limit]), None, index)
+
+    def _decoded(self, image: bytes) -> bytes:
+        """The photo made safe and small, a few at a time: one may take hundreds of megabytes for a moment."""
+        if not self._decoding.acquire(timeout=PATIENCE_SECONDS):
+            raise ArtifactUnavailable("too many photos at once; try again in a few seconds")
+        try:
+            return reencoded(image, max_pixels=self._max_pixels)
+        finally:
+            self._decoding.release()
 
     def _shown(self, hits: Sequence[Hit]) -> list[Found]:
         similarity = {hit.product_id: hit.similarity for hit in hits}

@@ -105,7 +105,10 @@ def chat_about(product: ShelfProduct, public_url: str) -> str | None:
 
 def seller_page(url: str | None) -> str | None:
     """The address if a browser may follow it: http or https, nothing that runs."""
-    return url if url and urlsplit(url).scheme in ("http", "https") else None
+    try:
+        return url if url and urlsplit(url).scheme in ("http", "https") else None
+    except ValueError:
+        return None
 
 
 def _fields(product: ShelfProduct) -> dict[str, Any]:

@@ -11,24 +11,43 @@ from marketplace.catalog.products import Price
 from marketplace.errors import PriceUnreadable
 
 SYMBOLS = {
-    "KES": ("ksh", "kshs", "kes", "sh", "bob"),
+    "KES": ("ksh", "kshs", "kes", "bob"),
     "TZS": ("tsh", "tshs", "tzs"),
-    "UGX": ("ush", "ugx", "shs"),
+    "UGX": ("ush", "ushs", "ugx"),
     "RWF": ("frw", "rwf"),
     "ETB": ("birr", "etb", "br", "ብር"),
     "GHS": ("gh₵", "ghs", "ghc", "₵", "gh¢"),
     "NGN": ("₦", "ngn", "naira"),
-    "ZAR": ("zar", "r"),
+    "ZAR": ("zar", "rand"),
     "USD": ("$", "usd"),
 }
+# What means another money in each country: the seller's market decides.
+LOCAL_WORDS = {
+    "KES": ("sh", "shs"),
+    "TZS": ("sh", "shs"),
+    "UGX": ("sh", "shs"),
+    "XOF": ("cfa", "fcfa", "f"),
+    "XAF": ("cfa", "fcfa", "f"),
+    "MZN": ("mt", "mtn"),
+    "ZMW": ("k",),
+    "MWK": ("k", "mk"),
+    "BWP": ("p",),
+    "NAD": ("$", "n$"),
+    "ZAR": ("r",),
+}
+LONGEST_TEXT = 80
 SHOWN = {"KES": "KSh", "TZS": "TSh", "UGX": "USh", "ETB": "Br", "GHS": "GH₵", "NGN": "₦", "ZAR": "R", "RWF": "FRw"}
 NO_PRICE = {"", "n/a", "na", "none", "null", "-", "ask", "call", "call us", "contact for price", "price on request"}
 LARGEST_MINOR = 10**14
-_AMOUNT = r"\d[\d,\s]*(?:\.\d+)?"
+_AMOUNT = (
+    r"(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?"
+    r"|\d{1,3}(?:\s\d{3})+(?!\d)(?:[.,]\d{1,2}(?!\d))?"
+    r"|\d+(?:\.\d+|,\d{1,2}(?!\d))?)"
+)
 _ISO_CODES = frozenset(list_currencies())
 _CURRENCY_WORDS = {word: code for code, words in SYMBOLS.items() for word in words}
 _FORM = re.compile(
-    rf"^(?P<before>[^\d\s.\-]*)\.?\s*(?P<low>{_AMOUNT})\s*(?P<after>[^\d\s./\-=]*)\s*(?:/[=\-]*|\.?-|=)?"
+    rf"^(?P<before>[^\d\s.\-]*)\.?\s*(?P<low>{_AMOUNT})\s*(?P<after>[^\d\s.,/\-=]*)\s*(?:/[=\-]*|\.?-|=)?"
     rf"(?:\s*(?:-|–|to)\s*(?P<before2>[^\d\s.\-]*)\.?\s*(?P<high>{_AMOUNT})\s*(?:/[=\-]*)?)?$",
     re.IGNORECASE,
 )
@@ -75,6 +94,8 @@ def read_price(text: str, currency: str) -> Price | None:
     cleaned = " ".join(text.replace("\u00a0", " ").split())
     if cleaned.casefold() in NO_PRICE:
         return None
+    if len(cleaned) > LONGEST_TEXT:
+        raise PriceUnreadable(f"{cleaned[:LONGEST_TEXT]!r}... is longer than any price")
     form = _FORM.match(cleaned)
     if form is None:
         raise PriceUnreadable(f"{text!r} is no price")
@@ -97,7 +118,7 @@ def _currency_of(text: str, word: str, market: str) -> str:
     word = word.strip(". ").casefold()
     if not word:
         return market
-    if word in SYMBOLS.get(market, ()):
+    if word in LOCAL_WORDS.get(market, ()) or word in SYMBOLS.get(market, ()):
         return market
     if word in _CURRENCY_WORDS:
         return _CURRENCY_WORDS[word]
@@ -106,7 +127,8 @@ def _currency_of(text: str, word: str, market: str) -> str:
 
 def _minor(text: str, digits: str, currency: str) -> int:
     try:
-        amount = Decimal(re.sub(r"[,\s]", "", digits)).scaleb(minor_digits(currency))
+        pointed = re.sub(r",(\d{1,2})$", r".\1", digits)  # a decimal comma
+        amount = Decimal(re.sub(r"[,\s]", "", pointed)).scaleb(minor_digits(currency))
     except InvalidOperation as error:
         raise PriceUnreadable(f"{text!r} is no price") from error
     whole = amount.to_integral_value()

@@ -12,6 +12,7 @@ from marketplace.events.weights import InteractionKind
 Surface = Literal["grid", "search", "similar", "for_you", "seller", "product"]
 Channel = Literal["whatsapp", "phone", "email"]
 CLOCK_TOLERANCE = timedelta(minutes=5)
+LONGEST_DELAY = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,12 @@ def occurred(said: datetime | None, received: datetime) -> datetime:
     Raises
     ------
     InputRejected
-        If the sender's clock is more than five minutes ahead of ours.
+        If the sender's clock is more than five minutes ahead of ours, or the event is older than 30 days.
     """
     if said is None:
         return received
     if said > received + CLOCK_TOLERANCE:
         raise InputRejected(f"occurred_at {said.isoformat()} lies in the future; here it is {received.isoformat()}")
+    if said < received - LONGEST_DELAY:
+        raise InputRejected(f"occurred_at {said.isoformat()} is more than {LONGEST_DELAY.days} days old")
     return said

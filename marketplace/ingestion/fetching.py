@@ -115,14 +115,13 @@ class Fetcher:
         SourceUnavailable
             If it did not answer within the retries, or its host has not for several pages in a row.
         """
-        self.refuse_forbidden(url)
         answer = self._patiently(url, LARGEST_PAGE)
         if answer.status not in {200, *GONE}:
             raise SourceRefused(f"{url} answered {answer.status}")
         return answer
 
     def image(self, url: str) -> bytes:
-        """The bytes of a picture.
+        """The bytes of a picture, if robots.txt allows it.
 
         Raises
         ------
@@ -172,10 +171,10 @@ class Fetcher:
             return self._hosts.setdefault(_origin(url), _Host(threading.Semaphore(self.settings.per_host_concurrency)))
 
     def _read_robots(self, url: str) -> Protego:
-        answer = self._patiently(f"{_origin(url)}/robots.txt", LARGEST_ROBOTS)
+        answer = self._patiently(f"{_origin(url)}/robots.txt", LARGEST_ROBOTS, ask_leave=False)
         return Protego.parse(answer.content.decode("utf-8", errors="replace") if answer.status == 200 else "")
 
-    def _patiently(self, url: str, cap: int) -> Fetched:
+    def _patiently(self, url: str, cap: int, *, ask_leave: bool = True) -> Fetched:
         host = self._host(url)
         if host.unanswered >= self.patience.give_up_after:
             raise SourceUnavailable(f"{_origin(url)} has not answered {host.unanswered} times in a row")
@@ -187,24 +186,26 @@ class Fetcher:
             reraise=True,
         )
         try:
-            answer = retrying(self._get, url, cap)
+            answer = retrying(self._get, url, cap, ask_leave)
         except SourceUnavailable:
             host.unanswered += 1
             raise
         host.unanswered = 0
         return answer
 
-    def _get(self, url: str, cap: int) -> Fetched:
-        host = self._host(url)
-        with host.places:
-            if (quiet := host.quiet_until - time.monotonic()) > 0:
-                self.patience.sleep(quiet)
-            for _ in range(MOST_REDIRECTS + 1):
-                refuse_unsafe(url, allow_private=self.settings.allow_private_hosts)
+    def _get(self, url: str, cap: int, ask_leave: bool) -> Fetched:
+        for _ in range(MOST_REDIRECTS + 1):
+            refuse_unsafe(url, allow_private=self.settings.allow_private_hosts)
+            if ask_leave:
+                self.refuse_forbidden(url)
+            host = self._host(url)
+            with host.places:
+                if (quiet := host.quiet_until - time.monotonic()) > 0:
+                    self.patience.sleep(quiet)
                 answer, onward = self._one_hop(url, cap)
-                if onward is None:
-                    return answer
-                url = _joined(url, onward)
+            if onward is None:
+                return answer
+            url = _joined(url, onward)
         raise SourceRefused(f"{url} redirects more than {MOST_REDIRECTS} times")
 
     def _one_hop(self, url: str, cap: int) -> tuple[Fetched, str | None]:

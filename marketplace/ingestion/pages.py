@@ -51,7 +51,7 @@ def read_page(content: bytes) -> Page:
         if (script.get("type") or "").lower() == "application/ld+json":
             try:
                 objects.extend(_flattened(json.loads(script.text or "", strict=False)))
-            except (json.JSONDecodeError, RecursionError):
+            except (ValueError, RecursionError):  # a number of thousands of digits is a ValueError too
                 broken += 1
     return Page(graph, tuple(objects), broken)
 

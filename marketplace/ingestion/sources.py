@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from marketplace.catalog.products import Seller, SourcedProduct
 from marketplace.errors import ConfigurationError
 from marketplace.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +101,22 @@ def hydrated_at_once(
     Threads run a little ahead of the reader and no further, so that pictures do not pile up in memory.
     """
     pool = ThreadPoolExecutor(threads, thread_name_prefix="hydrate")
+    guarded = partial(_never_raising, hydrate)
     ahead: deque[Future[Hydration]] = deque()
     try:
         for ref in refs:
-            ahead.append(pool.submit(hydrate, ref))
+            ahead.append(pool.submit(guarded, ref))
             if len(ahead) >= 2 * threads:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _never_raising(hydrate: Callable[[ProductRef], Hydration], ref: ProductRef) -> Hydration:
+    try:
+        return hydrate(ref)
+    except Exception as error:  # whatever one page brings about, it must not stop the others
+        log.exception("%s could not be read", ref.source_ref)
+        return Hydration(ref, None, refusal=f"{type(error).__name__}: {error}")

@@ -10,7 +10,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -51,14 +51,13 @@ class SyncAudit:
         """Keep why a product or its picture was refused."""
         self.refusals.append({"source_ref": source_ref, "reason": reason[:500]})
 
-    def count(self, changes: Sequence[Change]) -> None:
-        """Count one product that was read, by what happened to it."""
-        kinds = {change.kind for change in changes}
-        self.hydrated += 1
-        self.unchanged += not kinds
-        self.new += "new" in kinds
-        self.price_changed += "price" in kinds
-        self.other_changed += "other" in kinds
+    def count(self, products: Mapping[str, int], changed: int) -> None:
+        """Take over how many products are recorded with each kind of change, and how many of those read with any."""
+        self.new = products.get("new", 0)
+        self.gone = products.get("gone", 0)
+        self.price_changed = products.get("price", 0)
+        self.other_changed = products.get("other", 0)
+        self.unchanged = self.hydrated - changed
 
     def conclude(self, is_complete: bool) -> None:
         """Say how far it came, unless it was braked."""
@@ -158,8 +157,9 @@ def hydrate_seller(
             if scan.is_complete:
                 vanished |= known.keys() - {ref.source_ref for ref in refs}
             target.remove({ref for ref in vanished if not known[ref].is_gone}, brake_share)
+            audit.count(*syncs.recorded_changes(warehouse, sync_id))
             audit.conclude(scan.is_complete)
-        syncs.close_sync(warehouse, sync_id, audit.outcome(), now)
+        syncs.close_sync(warehouse, sync_id, audit.outcome(), datetime.now(UTC))
     log.info(
         "%s: %d new, %d gone, %d prices, %d other, %d unchanged, %d refused",
         seller.handle, audit.new, audit.gone, audit.price_changed, audit.other_changed, audit.unchanged, audit.failed,
@@ -198,7 +198,7 @@ class _Target:
             for product, image_sha256 in read:
                 before = self.known.get(product.source_ref)
                 changes = changes_between(before, product, image_sha256) if before else [Change("new")]
-                self.audit.count(changes)
+                self.audit.hydrated += 1
                 if before and not changes:
                     unchanged.append(before.product_id)
                     continue
@@ -235,7 +235,6 @@ class _Target:
         elif vanished:
             gone = [self.known[ref].product_id for ref in sorted(vanished)]
             syncs.mark_gone(self.warehouse, self.seller.seller_id, self.audit.sync_id, gone, self.now)
-            self.audit.gone += len(gone)
 
 
 def _counted(hydrations: Iterable[Hydration], total: int, progress: Progress | None) -> Iterator[Hydration]:

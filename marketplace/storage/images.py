@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import re
+import struct
 import tempfile
 import warnings
 from pathlib import Path
@@ -17,7 +18,14 @@ from marketplace.errors import ImageRejected, NotFound
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 SHORTEST_SIDE = 16  # less is a tracking pixel or a spacer
 LONGEST_SIDE = 800
+SIZE = (LONGEST_SIDE, LONGEST_SIDE)
 QUALITY = 85
+_SHRINKABLE = {"RGB", "RGBA", "L", "LA", "CMYK"}
+# What Pillow raises for bytes that lie about themselves.
+_BROKEN = (
+    UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
+    struct.error, Image.DecompressionBombError,
+)  # fmt: skip
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -99,12 +107,13 @@ def reencoded(content: bytes, *, max_pixels: int) -> bytes:
         if min(picture.size) < SHORTEST_SIDE:
             raise ImageRejected(f"the picture is {picture.width} x {picture.height}, too small to show anything")
         picture.draft("RGB", (2 * LONGEST_SIDE, 2 * LONGEST_SIDE))
-        upright = ImageOps.exif_transpose(picture)
-        flat = _on_white(upright)
-        flat.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+        if picture.mode in _SHRINKABLE and "transparency" not in picture.info:
+            picture.thumbnail(SIZE, Image.Resampling.LANCZOS)  # before anything copies it at full size
+        flat = _on_white(ImageOps.exif_transpose(picture))
+        flat.thumbnail(SIZE, Image.Resampling.LANCZOS)
         target = io.BytesIO()
         flat.save(target, "JPEG", quality=QUALITY, optimize=False)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except _BROKEN as error:
         kind = content[:16].decode("ascii", errors="replace")
         raise ImageRejected(f"{len(content)} bytes beginning with {kind!r} are no usable picture: {error}") from error
     return target.getvalue()

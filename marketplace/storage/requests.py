@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from marketplace.errors import NotFound
+from marketplace.errors import InputRejected, NotFound
 from marketplace.storage.tables import sellers, work_requests
 from marketplace.storage.warehouse import Warehouse
 
@@ -29,7 +29,9 @@ def ask_for(warehouse: Warehouse, asked: WorkRequest) -> WorkRequest:
     Raises
     ------
     NotFound
-        If there is no such seller.
+        If there is no such seller, or they no longer sell here.
+    InputRejected
+        If the seller has no page to read.
     """
     columns = work_requests.c
     waiting = sa.select(columns.request_id, columns.kind, columns.seller_id).where(
@@ -41,11 +43,19 @@ def ask_for(warehouse: Warehouse, asked: WorkRequest) -> WorkRequest:
         connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('raw.work_requests'))"))
         if row := connection.execute(waiting).first():
             return WorkRequest(*row)
-        known = sa.select(sellers.c.seller_id).where(sellers.c.seller_id == asked.seller_id)
-        if asked.seller_id is not None and connection.scalar(known) is None:
-            raise NotFound(f"seller {asked.seller_id} is not known")
+        if asked.seller_id is not None:
+            _refuse_unreadable(connection, asked.seller_id)
         connection.execute(sa.insert(work_requests).values(**asdict(asked)))
     return asked
+
+
+def _refuse_unreadable(connection: sa.Connection, seller_id: int) -> None:
+    known = sa.select(sellers.c.source_kind).where(sellers.c.seller_id == seller_id, sellers.c.is_active)
+    kind = connection.scalar(known)
+    if kind is None:
+        raise NotFound(f"seller {seller_id} is not known")
+    if kind == "feed":
+        raise InputRejected(f"seller {seller_id} sends feeds, which are read when they come: soko import catalog FILE")
 
 
 def queued(warehouse: Warehouse) -> list[WorkRequest]:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from marketplace.catalog.changes import Change
 from marketplace.catalog.products import Seller, SourcedProduct, stable_id
 from marketplace.errors import StoreUnreachable
-from marketplace.storage.tables import product_changes, products, scouted_products, syncs
+from marketplace.storage.tables import product_changes, products, scouted_products, sellers, syncs
 from marketplace.storage.warehouse import Warehouse
 
 SUPERSEDED = "a newer scan has taken its place"
@@ -128,6 +128,30 @@ def mark_gone(warehouse: Warehouse, seller_id: int, sync_id: str, product_ids: S
         )
         for product_id in product_ids:
             _record(connection, product_id, seller_id, sync_id, [Change("gone")], now)
+
+
+def recorded_changes(warehouse: Warehouse, sync_id: str) -> tuple[dict[str, int], int]:
+    """How many products the sync recorded each kind of change for, and how many it recorded as new or changed."""
+    changes = product_changes.c
+    by_kind = (
+        sa.select(changes.kind, sa.func.count(changes.product_id.distinct()))
+        .where(changes.sync_id == sync_id)
+        .group_by(changes.kind)
+    )
+    touched = sa.select(sa.func.count(changes.product_id.distinct())).where(
+        changes.sync_id == sync_id, changes.kind != "gone"
+    )
+    with warehouse.begin() as connection:
+        return dict(connection.execute(by_kind).tuples().all()), connection.execute(touched).scalar_one()
+
+
+def close_forsaken_scans(warehouse: Warehouse, now: datetime) -> int:
+    """How many scans were closed that wait for a seller who is no longer active: what they saw is out of date."""
+    inactive = sa.select(sellers.c.seller_id).where(~sellers.c.is_active)
+    waiting = (syncs.c.status == "scouted") & syncs.c.seller_id.in_(inactive)
+    closed = {"status": "failed", "note": "the seller is not active", "finished_at": now}
+    with warehouse.begin() as connection:
+        return connection.execute(sa.update(syncs).where(waiting).values(**closed)).rowcount
 
 
 def close_sync(warehouse: Warehouse, sync_id: str, outcome: Mapping[str, Any], now: datetime) -> None:

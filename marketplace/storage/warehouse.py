@@ -22,7 +22,7 @@ class Warehouse:
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
         try:
             parsed = make_url(url)
-        except sa.exc.ArgumentError as error:
+        except (sa.exc.ArgumentError, ValueError) as error:
             raise ConfigurationError(
                 "SOKO_DATABASE_URL is no database URL; expected postgresql://user@host/name"
             ) from error

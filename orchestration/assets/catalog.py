@@ -14,6 +14,7 @@ from marketplace.errors import MarketplaceError
 from marketplace.ingestion.sync import SyncAudit, hydrate_seller, scout_seller
 from marketplace.storage import audit, catalog
 from marketplace.storage.images import Images
+from marketplace.storage.syncs import close_forsaken_scans
 from marketplace.storage.warehouse import Warehouse
 from orchestration.failures import failing_by_class
 from orchestration.pictures import bars, histogram, shown, table
@@ -120,6 +121,7 @@ def hydrated_products(
 def _hydrate_open_scans(warehouse: Warehouse, images: Images, sources: Sources) -> tuple[dg.MaterializeResult, ...]:
     started = time.monotonic()
     by_id = {seller.seller_id: seller for seller in catalog.sellers(warehouse)}
+    close_forsaken_scans(warehouse, datetime.now(UTC))
     waiting = audit.open_scans(warehouse)
 
     def hydrate(scan: audit.Scouted) -> SyncAudit:

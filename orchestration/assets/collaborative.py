@@ -24,6 +24,7 @@ from orchestration.resources import EncodersParam, RegistryParam, VectorsParam, 
 
 SCIENTISTS = ["team:data-science"]
 PARAMETERS = AlsParameters()
+WINNING = {"beats_popularity": "true"}  # the tag of a version that may become champion
 
 
 @dg.asset(
@@ -51,7 +52,11 @@ def cf_model(warehouse: WarehouseParam, registry: RegistryParam) -> dg.Materiali
         title=f"ALS of {version_of(events)}",
         parameters=PARAMETERS.as_dict(),
         metrics=measured(report),
-        tags={"data_version": version_of(events), "split_at": report.split_at},
+        tags={
+            "data_version": version_of(events),
+            "split_at": report.split_at,
+            **(WINNING if report.beats_popularity else {}),
+        },
         description=(
             f"Recall at 10 is {report.model['recall_at_10']:.2f} on the time split, "
             f"that of popularity {report.popularity['recall_at_10']:.2f}. "
@@ -85,7 +90,7 @@ def cf_model(warehouse: WarehouseParam, registry: RegistryParam) -> dg.Materiali
 @failing_by_class
 def cf_champion(context: dg.AssetExecutionContext, registry: RegistryParam) -> dg.MaterializeResult:
     """The model version that serving follows, moved only after it beat popularity. One row."""
-    version = registry.newest(CF_MODEL)
+    version = registry.newest(CF_MODEL, tagged=WINNING)
     before = registry.promote(CF_MODEL, version)
     return dg.MaterializeResult(metadata={"version": version, "before": before or "none", "alias": CHAMPION})
 

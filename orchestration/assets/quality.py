@@ -8,10 +8,12 @@ import dagster as dg
 
 from marketplace.storage import audit, catalog
 from orchestration.assets.catalog import ENGINEERS
-from orchestration.expectations import PRODUCT_SUITE, Outcome, judge_table
+from orchestration.expectations import PRODUCT_SUITE, Outcome, judge_query
 from orchestration.failures import failing_by_class
 from orchestration.pictures import bars, shown, table
 from orchestration.resources import WarehouseParam
+
+LIVE_PRODUCTS = "select * from catalog.products where not is_gone"
 
 
 @dg.multi_asset_check(
@@ -28,8 +30,8 @@ from orchestration.resources import WarehouseParam
     compute_kind="great_expectations",
 )
 def product_expectations(warehouse: WarehouseParam) -> Iterator[dg.AssetCheckResult]:
-    """The Great Expectations suite over the products table; what would harm the index blocks."""
-    for outcome in judge_table(warehouse.url, "catalog", "products", PRODUCT_SUITE):
+    """The Great Expectations suite over the live products; what would harm the index blocks."""
+    for outcome in judge_query(warehouse.url, LIVE_PRODUCTS, PRODUCT_SUITE):
         yield _checked(outcome)
 
 

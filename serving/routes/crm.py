@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Query, Response
+from pydantic import Field
 
 from marketplace.errors import InputRejected
 from marketplace.events.interactions import Lead, occurred
@@ -32,6 +33,7 @@ from serving.schemas import (
 router = APIRouter(prefix="/api/crm", tags=["crm"])
 LONGEST = timedelta(days=366)
 USUAL = timedelta(days=29)
+Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 1, 1))]
 
 
 @router.post("/leads", status_code=201, responses={404: {"model": Problem}})
@@ -51,8 +53,8 @@ def read_funnel(
     seller_id: SellerId,
     shop: ShopDep,
     now: NowDep,
-    since: Annotated[date | None, Query(description="first local day; 30 days before `until` if left out")] = None,
-    until: Annotated[date | None, Query(description="last local day; today if left out")] = None,
+    since: Annotated[Day | None, Query(description="first local day; 30 days before `until` if left out")] = None,
+    until: Annotated[Day | None, Query(description="last local day; today if left out")] = None,
 ) -> SellerFunnel:
     """Views, clicks and WhatsApp starts of a seller's products: in all, by local day and by category."""
     last = until or now.date() + timedelta(days=1)  # where the market is, it may be tomorrow already

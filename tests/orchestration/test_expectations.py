@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from marketplace.storage.tables import products, sellers
-from orchestration.expectations import PRODUCT_SUITE, judge_table
+from orchestration.assets.quality import LIVE_PRODUCTS
+from orchestration.expectations import PRODUCT_SUITE, judge_query
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 SELLER = {
@@ -42,7 +43,7 @@ def verdicts(warehouse):
                 connection.execute(
                     sa.insert(products), {**PRODUCT, "product_id": number, "source_ref": str(number), **row}
                 )
-        outcomes = judge_table(warehouse.url, "catalog", "products", PRODUCT_SUITE)
+        outcomes = judge_query(warehouse.url, LIVE_PRODUCTS, PRODUCT_SUITE)
         return {outcome.expected.check: outcome.passed for outcome in outcomes}
 
     return judge
@@ -50,6 +51,10 @@ def verdicts(warehouse):
 
 def test_a_sound_catalog_meets_every_expectation(verdicts):
     assert set(verdicts({}, {}).values()) == {True}
+
+
+def test_any_currency_that_prices_are_read_in_passes_and_what_is_gone_is_not_judged(verdicts):
+    assert set(verdicts({"currency": "BWP"}, {"currency": "BTC", "is_gone": True}).values()) == {True}
 
 
 def test_an_empty_catalog_is_caught(verdicts):

@@ -28,7 +28,9 @@ def test_a_model_is_champion_only_after_it_was_promoted(mlflow_uri):
     assert version == first.version
     assert np.array_equal(arrays["items"], ARRAYS["items"])
     second = registry.register("als_a", ARRAYS, **EXPLAINED)
-    assert registry.newest("als_a") == second.version
+    assert registry.newest("als_a", tagged={"data_version": "d1"}) == second.version
+    with pytest.raises(ArtifactUnavailable, match="none of 2 versions of model als_a carries beats=true"):
+        registry.newest("als_a", tagged={"beats": "true"})
     assert registry.champion("als_a")[0] == first.version
     assert registry.promote("als_a", second.version) == first.version
 
@@ -50,4 +52,4 @@ def test_a_pickle_among_the_arrays_is_never_loaded(tmp_path):
 def test_an_absent_server_is_said_by_its_address(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(StoreUnreachable, match=r"127\.0\.0\.1:9"):
-        ModelRegistry("http://127.0.0.1:9").newest("als_a")
+        ModelRegistry("http://127.0.0.1:9").newest("als_a", tagged={})

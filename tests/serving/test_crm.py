@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
@@ -84,6 +86,8 @@ def test_the_funnel_refuses_dates_out_of_order_and_sellers_nobody_knows(client: 
     path = f"/api/crm/sellers/{market.drawn.sellers[0].seller_id}/funnel"
     assert client.get(path, params={"since": "2026-11-02", "until": "2026-11-01"}).status_code == 422
     assert client.get(path, params={"since": "1990-01-01"}).status_code == 422
+    for day in ("0001-01-01", "9999-12-31"):
+        assert client.get(path, params={"until": day}).status_code == 422
     assert client.get("/api/crm/sellers/1/funnel").status_code == 404
 
 
@@ -107,6 +111,18 @@ def test_a_sync_is_asked_for_once_while_it_waits(fresh: TestClient, nowhere: Set
     assert [one["seller_id"] for one in status["queued"]] == [first.seller_id, second.seller_id]
     assert {one["sync_id"] for one in status["sellers"]} == {None}
     assert fresh.post("/api/crm/heartbeat/sync/1").status_code == 404
+
+
+def test_a_seller_who_sends_feeds_has_no_page_to_be_asked_for(
+    fresh: TestClient, nowhere: Settings, market: Market
+) -> None:
+    warehouse = database(nowhere)
+    seller = replace(market.drawn.sellers[0], source_kind="feed")
+    add_seller(warehouse, seller)
+    warehouse.close()
+    answer = fresh.post(f"/api/crm/heartbeat/sync/{seller.seller_id}")
+    assert answer.status_code == 422
+    assert "soko import catalog" in answer.json()["detail"]
 
 
 def test_the_figures_count_the_catalogue_and_say_which_mart_is_missing(client: TestClient, market: Market) -> None:

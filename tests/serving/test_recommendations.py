@@ -132,6 +132,8 @@ def test_an_event_from_the_future_is_refused_and_an_old_one_kept(stocked: tuple[
     now = datetime.now(UTC)
     ahead = {**event, "occurred_at": (now + timedelta(hours=1)).isoformat()}
     late = {**event, "occurred_at": (now - timedelta(days=3)).isoformat()}
+    ancient = {**event, "occurred_at": "0001-01-01T00:00:00+14:00"}
+    assert client.post("/api/recommendations/interaction", json=ancient).status_code == 422
     assert client.post("/api/recommendations/interaction", json=ahead).status_code == 422
     assert client.post("/api/recommendations/interaction", json=late).status_code == 201
 

@@ -91,12 +91,13 @@ def test_an_address_that_is_no_database_is_refused_by_name() -> None:
         create_app(Settings(_env_file=None, database_url="mysql://somewhere/soko"))
 
 
-def test_the_process_ends_with_a_sentence_when_a_setting_is_wrong() -> None:
+@pytest.mark.parametrize("url", ["nonsense", "postgresql://u@h:abc/db"])
+def test_the_process_ends_with_a_sentence_when_a_setting_is_wrong(url: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import serving.app; serving.app.app_from_environment()"],
         capture_output=True,
         text=True,
-        env={"SOKO_DATABASE_URL": "nonsense", "PATH": ""},
+        env={"SOKO_DATABASE_URL": url, "PATH": ""},
         check=False,
     )
     assert done.returncode == 1

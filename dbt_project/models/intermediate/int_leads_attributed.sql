@@ -13,7 +13,7 @@ sellers as (
 
 products as (
 
-    select * from {{ ref('stg_catalog__products') }}
+    select * from {{ ref('int_products_judged') }}
 
 )
 

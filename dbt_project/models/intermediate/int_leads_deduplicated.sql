@@ -1,4 +1,7 @@
 -- One row per lead. Leads without a shopper cannot be told apart from one another, so each of them counts.
+-- A table: leads that land while the marts are built belong to the next build, in every model alike.
+{{ config(materialized='table') }}
+
 with leads as (
 
     select * from {{ ref('stg_raw__leads') }}

@@ -7,7 +7,7 @@ with changes as (
 
 products as (
 
-    select * from {{ ref('stg_catalog__products') }}
+    select * from {{ ref('int_products_judged') }}
 
 )
 

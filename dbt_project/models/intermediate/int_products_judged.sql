@@ -1,4 +1,7 @@
 -- One row per product. A verdict on older content says nothing about the product of today.
+-- A table: every fact is joined with the same products, however many land while the marts are built.
+{{ config(materialized='table') }}
+
 with products as (
 
     select * from {{ ref('stg_catalog__products') }}

@@ -24,6 +24,14 @@ from marketplace.errors import PriceUnreadable
         ("450 birr", "ETB", Price(45_000, "ETB")),
         ("1299", "KES", Price(129_900, "KES")),
         ("0", "KES", Price(0, "KES")),
+        ("R 199,99", "ZAR", Price(19_999, "ZAR")),
+        ("1 299,50", "ZAR", Price(129_950, "ZAR")),
+        ("5 000 FCFA", "XOF", Price(5_000, "XOF")),
+        ("Sh 25,000", "TZS", Price(2_500_000, "TZS")),
+        ("Shs 45,000/=", "UGX", Price(45_000, "UGX")),
+        ("Sh 300", "KES", Price(30_000, "KES")),
+        ("MT 500", "MZN", Price(50_000, "MZN")),
+        ("K 500", "ZMW", Price(50_000, "ZMW")),
     ],
 )
 def test_a_price_is_read_in_minor_units_of_its_currency(text, market, expected):
@@ -36,7 +44,23 @@ def test_no_price_is_none_and_never_zero(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["abc", "KSh", "call 0712", "1e309", "nan", "-500", "12.345", "9" * 30, "XYZ 500", "740 - 646"]
+    "text",
+    [
+        "1,2990",
+        "12,9,9",
+        "R 500",
+        "1" + "," * 100_000 + ".",
+        "abc",
+        "KSh",
+        "call 0712",
+        "1e309",
+        "nan",
+        "-500",
+        "12.345",
+        "9" * 30,
+        "XYZ 500",
+        "740 - 646",
+    ],
 )
 def test_what_is_no_price_is_refused_with_its_text(text):
     with pytest.raises(PriceUnreadable, match=r"is|has|names"):

@@ -130,6 +130,16 @@ def test_robots_are_asked_once_and_obeyed(web, fetcher):
     assert web.requests["/private/p"] == 0
 
 
+def test_robots_hold_for_every_hop_and_for_pictures(web, fetcher):
+    web.page("/robots.txt", "User-agent: *\nDisallow: /private/\n", kind="text/plain")
+    onward = web.page("/onward", status=302, headers={"location": "/private/p"})
+    for read in (fetcher.page, fetcher.image):
+        for url in (onward, f"{web.url}/private/p"):
+            with pytest.raises(SourceRefused, match=r"robots\.txt forbids"):
+                read(url)
+    assert web.requests["/private/p"] == 0
+
+
 def test_no_robots_allow_all_and_unreachable_ones_allow_nothing(web, fetcher, impatient):
     web.page("/robots.txt", status=403)
     assert fetcher.page(web.page("/p", "kikapu")).status == 200

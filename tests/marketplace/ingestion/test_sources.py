@@ -55,9 +55,12 @@ def test_no_more_is_read_than_a_little_ahead_and_nothing_after_the_reader_stops(
     assert len(read) <= 4
 
 
-def test_what_goes_wrong_in_a_thread_reaches_the_reader():
+def test_what_nobody_foresaw_in_one_product_refuses_that_product_alone():
     def hydrate(ref):
-        raise LookupError(ref.source_ref)
+        if ref == REFS[3]:
+            raise LookupError("page of dragons")
+        return Hydration(ref, None)
 
-    with pytest.raises(LookupError, match="0"):
-        list(hydrated_at_once(hydrate, REFS, threads=2))
+    outcomes = list(hydrated_at_once(hydrate, REFS, threads=2))
+    assert [one.ref for one in outcomes] == list(REFS)
+    assert {one.ref: one.refusal for one in outcomes if one.refusal} == {REFS[3]: "LookupError: page of dragons"}

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from marketplace.errors import SourceUnavailable, StoreUnreachable
 from marketplace.ingestion.sync import hydrate_seller, scout_seller, sync_seller
 from marketplace.storage.catalog import live_products
-from marketplace.storage.tables import product_changes, products, syncs
+from marketplace.storage.syncs import close_forsaken_scans
+from marketplace.storage.tables import product_changes, products, sellers, syncs
 from marketplace.storage.warehouse import Warehouse
 
 from .conftest import NOW
@@ -226,4 +227,28 @@ def test_every_sync_leaves_its_audit(sync, shelf, warehouse):
     with warehouse.begin() as connection:
         row = connection.execute(sa.select(syncs)).one()
     assert (row.sync_id, row.status, row.scouted, row.hydrated, row.new) == (audit.sync_id, "done", 60, 60, 60)
-    assert row.finished_at == NOW
+    assert row.finished_at > row.started_at
+
+
+def test_the_audit_of_a_sync_that_was_killed_and_resumed_counts_what_it_recorded_in_all(
+    warehouse, images, shelf, seller
+):
+    sync_id = scout_seller(warehouse, shelf, seller, trigger="command", now=NOW)
+    shelf.dies_after = 37
+    with pytest.raises(KeyboardInterrupt):
+        hydrate_seller(warehouse, images, shelf, seller, sync_id, now=NOW, brake_share=0.5)
+    shelf.dies_after = None
+    audit = hydrate_seller(warehouse, images, shelf, seller, sync_id, now=NOW, brake_share=0.5)
+    assert (audit.new, audit.unchanged, audit.hydrated) == (60, 0, 60)
+    assert len(changes(warehouse, sync_id)) == 60
+
+
+def test_a_scan_of_a_seller_who_left_is_closed(warehouse, shelf, seller):
+    sync_id = scout_seller(warehouse, shelf, seller, trigger="command", now=NOW)
+    assert close_forsaken_scans(warehouse, NOW) == 0
+    with warehouse.begin() as connection:
+        connection.execute(sa.update(sellers).values(is_active=False))
+    assert close_forsaken_scans(warehouse, NOW) == 1
+    with warehouse.begin() as connection:
+        row = connection.execute(sa.select(syncs)).one()
+    assert (row.sync_id, row.status, row.note) == (sync_id, "failed", "the seller is not active")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import random
 import struct
@@ -52,6 +53,26 @@ def test_a_picture_is_turned_upright_and_loses_its_metadata(images):
     kept = stored(images, encoded(exif=exif))
     assert kept.size == (80, 120)
     assert not kept.getexif()
+
+
+@pytest.mark.parametrize("tag", [0x0100, 0x0128])
+def test_a_picture_whose_metadata_lies_about_its_types_is_kept_or_refused(images, tag):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encoded(exif=exif)
+    directory = content.index(b"\x12\x01") if b"\x12\x01" in content else content.index(b"\x01\x12")
+    lying = content[:directory] + tag.to_bytes(2, "little") + b"\x02\x00" + content[directory + 4 :]
+    with contextlib.suppress(ImageRejected):
+        images.put(lying)
+
+
+def test_a_large_layered_picture_is_shrunk_before_it_is_copied(images):
+    flat = Image.new("RGBA", (900, 900), (200, 30, 30, 128))
+    target = io.BytesIO()
+    flat.save(target, "PNG")
+    kept = stored(images, target.getvalue())
+    assert kept.size == (800, 800)
+    assert kept.getpixel((400, 400)) == pytest.approx((227, 142, 142), abs=4)
 
 
 def test_what_is_transparent_becomes_white(images):
