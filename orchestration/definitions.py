@@ -20,7 +20,7 @@ def definitions_for(settings: Settings) -> dg.Definitions:
             index.product_index,
             events.interactions,
             events.leads,
-            marts.marts,
+            marts.marts_assets(),
             collaborative.cf_model,
             collaborative.cf_champion,
             collaborative.recommendations,

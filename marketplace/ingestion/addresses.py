@@ -6,6 +6,7 @@ that leads elsewhere the second time it is asked leads nowhere.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 from typing import Any
@@ -74,6 +75,31 @@ def refuse_unsafe(url: str, *, allow_private: bool) -> None:
     for address in _addresses_of(parts.hostname, port or 443):
         if not is_public(address):
             raise SourceRefused(f"{parts.hostname} leads to {address}, which is not a public address")
+
+
+def connected(url: str, *, allow_private: bool, seconds: float = 15.0) -> socket.socket:
+    """A socket to the host of an address that may be read; the name is looked up once, and what was checked is dialled.
+
+    Raises
+    ------
+    SourceRefused
+        As `refuse_unsafe`.
+    SourceUnavailable
+        If the host has no address now, or does not answer.
+    """
+    refuse_unsafe(url, allow_private=True)  # all but the addresses, which are checked below as they are dialled
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    if not allow_private and port not in {80, 443}:
+        raise SourceRefused(f"{url!r} names port {port}; only 80 and 443 are read")
+    addresses = _addresses_of(host, port)
+    private = [address for address in addresses if not is_public(address)]
+    if private and not allow_private:
+        raise SourceRefused(f"{host} leads to {private[0]}, which is not a public address")
+    for address in dict.fromkeys(addresses):
+        with contextlib.suppress(OSError):
+            return socket.create_connection((address, port), timeout=seconds)
+    raise SourceUnavailable(f"{host} does not answer on port {port}")
 
 
 def is_public(address: str) -> bool:

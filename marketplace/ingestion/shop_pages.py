@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import shutil
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -15,7 +16,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from marketplace.catalog.products import Seller
 from marketplace.errors import ConfigurationError, InputRejected, SourceRefused, SourceUnavailable
-from marketplace.ingestion.addresses import refuse_unsafe
+from marketplace.ingestion.addresses import connected, refuse_unsafe
+from marketplace.ingestion.egress import EgressProxy
 from marketplace.ingestion.fetching import GONE, Fetcher
 from marketplace.ingestion.pages import product_of, read_page
 from marketplace.ingestion.sources import Hydration, ProductRef, Scan, hydrated_at_once
@@ -36,6 +38,7 @@ FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
@@ -69,9 +72,11 @@ class ShopPages:
         from playwright.sync_api import Error, sync_playwright
 
         try:
-            with sync_playwright() as playwright:
+            with EgressProxy(self._connect) as way_out, sync_playwright() as playwright:
                 browser = playwright.chromium.launch(
-                    executable_path=chromium(self.settings.chromium_path), args=list(FLAGS)
+                    executable_path=chromium(self.settings.chromium_path),
+                    args=list(FLAGS),
+                    proxy={"server": way_out.url, "bypass": "<-loopback>"},  # nothing goes around it
                 )
                 with contextlib.closing(browser):
                     return self._scan(browser)
@@ -84,6 +89,9 @@ class ShopPages:
             yield from hydrated_at_once(
                 partial(self._hydrated, fetcher), refs, threads=self.settings.hydrate_concurrency
             )
+
+    def _connect(self, url: str) -> socket.socket:
+        return connected(url, allow_private=self.settings.allow_private_hosts)
 
     def _scan(self, browser: Browser) -> Scan:
         page = browser.new_context(user_agent=self.settings.user_agent, service_workers="block").new_page()
