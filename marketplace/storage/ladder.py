@@ -24,6 +24,7 @@ from marketplace.storage.warehouse import Warehouse
 Step = Literal["personal", "item_to_item", "popular_in_category", "newest"]
 RECENT = 20
 MOST_CANDIDATES = 200
+LATELY_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,11 @@ def _steps(
             category = _favourite_category(connection, user_id)
             popular = [_popular(connection, version, name) for name in (category, "") if name is not None]
         yield "popular_in_category", {key: score for part in popular for key, score in part.items()}
+    else:
+        with warehouse.begin() as connection:
+            category = _favourite_category(connection, user_id)
+            popular = [_popular_lately(connection, name) for name in (category, "") if name is not None]
+        yield "popular_in_category", {key: score for part in popular for key, score in part.items()}
     yield "newest", dict.fromkeys(newest(warehouse, limit=2 * limit))
 
 
@@ -148,6 +154,23 @@ def _favourite_category(connection: sa.Connection, user_id: str) -> str | None:
     )
     favourite: str | None = connection.scalar(statement)
     return favourite
+
+
+def _popular_lately(connection: sa.Connection, category: str) -> dict[int, Any]:
+    """What shoppers liked best in the last month, for a market that has not published anything yet."""
+    since = sa.func.now() - sa.text(f"interval '{LATELY_DAYS} days'")
+    weight = sa.func.sum(sa.case(dict(WEIGHTS), value=interactions.c.kind))
+    statement = (
+        sa.select(interactions.c.product_id, weight)
+        .where(interactions.c.occurred_at > since)
+        .group_by(interactions.c.product_id)
+        .order_by(weight.desc(), interactions.c.product_id)
+        .limit(MOST_CANDIDATES)
+    )
+    if category:
+        mine = sa.select(products.c.product_id).where(products.c.category == category)
+        statement = statement.where(interactions.c.product_id.in_(mine))
+    return {product_id: float(score) for product_id, score in connection.execute(statement)}
 
 
 def _popular(connection: sa.Connection, version: str, category: str) -> dict[int, Any]:

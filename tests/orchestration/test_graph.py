@@ -6,6 +6,8 @@ Write the new shape with `UPDATE_SNAPSHOT=1 make test` after looking at the diff
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,11 @@ def test_every_asset_says_what_it_is_whose_it_is_and_what_a_row_is(repository):
         assert node.owners, f"{key} has no owner"
         if node.group_name != "seeds":
             assert "One " in node.description, f"{key} does not end with its grain: {node.description}"
+
+
+def test_dagster_finds_the_definitions_valid_without_a_warning(tmp_path):
+    command = [sys.executable, "-m", "dagster", "definitions", "validate", "-m", "orchestration.definitions"]
+    environment = {**os.environ, "DAGSTER_HOME": str(tmp_path), "SOKO_HOME": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "warning" not in (done.stdout + done.stderr).lower()

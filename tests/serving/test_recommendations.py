@@ -75,6 +75,19 @@ def test_products_that_can_no_longer_be_bought_are_not_recommended(client: TestC
     assert answer["items"][0]["product_id"] == market.fit[2]
 
 
+def test_before_anything_is_published_what_is_liked_comes_before_what_is_new(
+    stocked: tuple[TestClient, int],
+) -> None:
+    client, product_id = stocked
+    before = client.get("/api/recommendations/personalized/ann").json()
+    event = {"user_id": "ben", "product_id": product_id, "kind": "purchase"}
+    assert client.post("/api/recommendations/interaction", json=event).status_code == 201
+    after = client.get("/api/recommendations/personalized/ann").json()
+    assert before["source"] == "newest"
+    assert (after["source"], after["items"][0]["product_id"]) == ("popular_in_category", product_id)
+    assert after["degraded"]
+
+
 def test_before_anything_is_published_the_newest_stand_in(stocked: tuple[TestClient, int]) -> None:
     client, product_id = stocked
     answer = client.get("/api/recommendations/personalized/shopper-001").json()
