@@ -61,6 +61,7 @@ def test_every_asset_says_what_it_is_whose_it_is_and_what_a_row_is(repository):
 
 
 def test_dagster_finds_the_definitions_valid_without_a_warning(tmp_path):
+    (tmp_path / "dagster.yaml").touch()
     command = [sys.executable, "-m", "dagster", "definitions", "validate", "-m", "orchestration.definitions"]
     environment = {**os.environ, "DAGSTER_HOME": str(tmp_path), "SOKO_HOME": str(tmp_path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
