@@ -9,6 +9,7 @@ from typing import Literal
 
 from marketplace.errors import ArtifactUnavailable, MarketplaceError
 from models.embedding.encoder import Encoder
+from models.embedding.vectors import TEXT_WEIGHT
 from models.embedding.vectors import Vectors as Vector
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,14 @@ class WarmEncoder:
     def least_likeness(self) -> float:
         """The cosine below which words and a product have nothing to do with each other."""
         return 0.0 if self._encoder is None or self._encoder.has_shared_space else WORDS_APART
+
+    @property
+    def bare_weight(self) -> float:
+        """What to multiply the cosine of a product without a picture by, so that it compares with the others'.
+
+        Without a shared space such a product's words fill its vector, and words alone would find it first.
+        """
+        return 1.0 if self._encoder is None or self._encoder.has_shared_space else TEXT_WEIGHT**0.5
 
     def embed(self, image: bytes | None, text: str | None) -> tuple[Vector, str]:
         """The query's vector and the version of the encoder that made it.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from threading import BoundedSemaphore
 from typing import Literal
 
@@ -15,6 +16,7 @@ from marketplace.storage.images import reencoded
 from marketplace.storage.shelf import ShelfProduct, WordMatches, browse, find_words, on_shelf, product_of
 from marketplace.storage.vectors import Hit, Vectors
 from marketplace.storage.warehouse import Warehouse
+from models.embedding.vectors import Vectors as Vector
 from serving.encoder import WarmEncoder
 
 log = logging.getLogger(__name__)
@@ -169,16 +171,25 @@ class Finder:
         try:
             self._require_rested()
             index = self._vectors.current()
-            hits = self._vectors.search(
-                vector,
-                limit=SPARE * query.limit,
-                category=query.category,
-                seller_id=query.seller_id,
-                model_version=version,
-            )
+            hits = self._nearest(query, vector, version)
         except (ArtifactUnavailable, StoreUnreachable, ConfigurationError) as error:
             return self._without_vector(query, self._noted(error))
         return _Nearest(hits, None, version, index)
+
+    def _nearest(self, query: Query, vector: Vector, version: str) -> list[Hit]:
+        search = partial(
+            self._vectors.search,
+            vector,
+            limit=SPARE * query.limit,
+            category=query.category,
+            seller_id=query.seller_id,
+            model_version=version,
+        )
+        bare_weight = self._encoder.bare_weight if query.text else 1.0
+        if bare_weight == 1.0:
+            return search()
+        weighed = [replace(hit, similarity=bare_weight * hit.similarity) for hit in search(pictured=False)]
+        return sorted([*search(pictured=True), *weighed], key=lambda hit: -hit.similarity)[: SPARE * query.limit]
 
     def _without_vector(self, query: Query, reason: str) -> _Nearest:
         if not query.text:

@@ -290,7 +290,7 @@ def _vector_row(row: sa.Row[Any], model_version: str) -> VectorRow:
         price=price,
         currency=row.currency,
         seller_id=row.seller_id,
-        image_url=row.image_url,
+        image_url=row.image_sha256 and (row.image_url or f"/media/{row.image_sha256}.jpg"),
         created_at=int(row.first_seen_at.timestamp()),
         last_hydrated_at=int(row.last_hydrated_at.timestamp()),
         model_version=model_version,

@@ -126,6 +126,7 @@ def condition(
     seller_id: int | None = None,
     exclude: Collection[int] = (),
     only: Collection[int] = (),
+    pictured: bool | None = None,
 ) -> str:
     """A Milvus expression that holds for the rows asked for; empty when all are."""
     parts = []
@@ -137,6 +138,8 @@ def condition(
         parts.append(f"product_id not in {[int(product_id) for product_id in exclude]}")
     if only:
         parts.append(f"product_id in {[int(product_id) for product_id in only]}")
+    if pictured is not None:
+        parts.append('image_url != ""' if pictured else 'image_url == ""')
     return " and ".join(parts)
 
 

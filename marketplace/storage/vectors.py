@@ -195,9 +195,10 @@ class Vectors:
         category: str | None = None,
         seller_id: int | None = None,
         exclude: Collection[int] = (),
+        pictured: bool | None = None,
         model_version: str | None = None,
     ) -> list[Hit]:
-        """The published products nearest to a unit vector, most similar first.
+        """The published products nearest to a unit vector, most similar first; with or without a picture, if said.
 
         Raises
         ------
@@ -209,8 +210,8 @@ class Vectors:
         if not 1 <= limit <= MOST_HITS:
             raise InputRejected(f"limit must be between 1 and {MOST_HITS}, not {limit}")
         wanted = unit_vector(vector, "the query")
-        expression = condition(category=category, seller_id=seller_id, exclude=exclude)
-        is_narrow = category is not None or seller_id is not None
+        expression = condition(category=category, seller_id=seller_id, exclude=exclude, pictured=pictured)
+        is_narrow = category is not None or seller_id is not None or pictured is False
         hits = self._nearest(self.alias, [wanted], limit, expression, SETTLED, nprobe=EVERY_CELL if is_narrow else 64)
         others = {hit["entity"]["model_version"] for hit in hits[0]} - {model_version}
         if model_version is not None and others:

@@ -91,6 +91,7 @@ def without_index(market: Market, encoder: Encoder) -> Iterator[TestClient]:
     """The app over the same market, but nothing listens where Milvus should be."""
     settings = market.settings.model_copy(update={"milvus_uri": f"http://127.0.0.1:{free_port()}"})
     with TestClient(create_app(settings, load=lambda: encoder), raise_server_exceptions=False) as opened:
+        until_encoder(opened, encoder.version)
         yield opened
 
 

@@ -83,6 +83,16 @@ def test_a_photo_finds_its_product(client: TestClient, market: Market) -> None:
     assert answer["versions"]["index"] == market.vectors.current()
 
 
+def test_words_find_a_product_without_a_picture_no_more_easily_than_others(
+    client: TestClient, market: Market, encoder: Encoder
+) -> None:
+    bare = next(one for one in market.drawn.products if not one.has_picture and one.in_stock)
+    found = {item["product_id"]: item["similarity"] for item in searched(client, bare.title, limit=50)["items"]}
+    bare_id = market.drawn.product_id(bare)
+    cosine = float(encoder.embed_query(None, bare.title) @ market.vectors.vectors_of([bare_id])[bare_id])
+    assert found[bare_id] == pytest.approx(0.4**0.5 * cosine, abs=1e-3)  # the share of words in the others' vectors
+
+
 def test_photo_and_words_search_together(client: TestClient, market: Market) -> None:
     product = pictured(market)
     answer = by_photo(client, as_seen_by_a_phone(product), text=product.title).json()

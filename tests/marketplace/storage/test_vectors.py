@@ -100,6 +100,17 @@ def test_a_category_that_tries_to_break_out_finds_nothing(published, category):
     assert published.search(unit_vectors(1)[0], limit=5, category=category) == []
 
 
+def test_a_search_can_be_for_products_with_or_without_a_picture(vectors):
+    held = [replace(row, image_url=None) if row.product_id % 3 else row for row in rows()]
+    vectors.build(name(vectors, "a"), held, nlist=4)
+    vectors.publish(name(vectors, "a"))
+    for pictured in (True, False):
+        hits = vectors.search(rows()[8].embedding, limit=COUNT, pictured=pictured)
+        assert {hit.product_id for hit in hits} == {
+            row.product_id for row in held if (row.image_url is not None) == pictured
+        }
+
+
 def test_a_seller_and_exclusions_narrow_a_search(published):
     hits = published.search(rows()[8].embedding, limit=COUNT, seller_id=0, exclude=[FIRST_ID + 8])
     assert {hit.product_id - FIRST_ID for hit in hits} == set(range(0, COUNT, 4)) - {8}
