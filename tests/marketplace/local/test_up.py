@@ -37,6 +37,14 @@ def runs(process: psutil.Process) -> bool:
     return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
+def listens_on(process: psutil.Process) -> list[str]:
+    """Addresses it listens on; none when it has ended meanwhile, as helpers of a service do."""
+    try:
+        return [one.laddr.ip for one in process.net_connections(kind="inet") if one.status == psutil.CONN_LISTEN]
+    except psutil.NoSuchProcess:
+        return []
+
+
 @pytest.fixture(scope="module")
 def occupied():
     with socket.socket() as listener:
@@ -73,13 +81,8 @@ def test_every_service_is_well_and_listens_on_loopback_only(market):
     shown = soko(market, "status")
     assert shown.returncode == 0, shown.stdout
     pids = {record.pid for record in load_state(market.state).processes.values()}
-    listening = {
-        connection.laddr.ip.removeprefix("::ffff:")
-        for pid in pids
-        for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-        for connection in process.net_connections(kind="inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
+    family = [member for pid in pids for member in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]]
+    listening = {address.removeprefix("::ffff:") for process in family for address in listens_on(process)}
     assert listening == {"127.0.0.1"}
 
 
