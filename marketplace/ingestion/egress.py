@@ -13,14 +13,12 @@ import socket
 import threading
 from collections.abc import Callable
 from socketserver import BaseRequestHandler, ThreadingTCPServer
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
 
 from marketplace.errors import SourceRefused, SourceUnavailable
+from marketplace.local.network import LOOPBACK, ServerThread
 
 log = logging.getLogger(__name__)
-LOOPBACK = "127.0.0.1"
 LARGEST_HEAD = 64 * 1024
 CHUNK = 64 * 1024
 IDLE_SECONDS = 60.0
@@ -28,7 +26,7 @@ HOP_BY_HOP = (b"connection:", b"proxy-connection:", b"proxy-authorization:", b"k
 Connect = Callable[[str], socket.socket]
 
 
-class EgressProxy:
+class EgressProxy(ServerThread):
     """An HTTP proxy for the block of a `with`.
 
     Parameters
@@ -38,23 +36,7 @@ class EgressProxy:
     """
 
     def __init__(self, connect: Connect) -> None:
-        self._server = _Server((LOOPBACK, 0), _handler(connect))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Where a browser finds it."""
-        return f"http://{LOOPBACK}:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_Server((LOOPBACK, 0), _handler(connect)))
 
 
 class _Server(ThreadingTCPServer):

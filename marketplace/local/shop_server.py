@@ -19,13 +19,12 @@ from functools import lru_cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from marketplace.catalog.prices import format_price, minor_digits
 from marketplace.catalog.products import Price, Seller
 from marketplace.local.market import SampleMarket, SampleProduct, draw_market
-from marketplace.local.network import LOOPBACK
+from marketplace.local.network import LOOPBACK, ServerThread
 from marketplace.local.pictures import draw_picture
 
 PAGE_SIZE = 12
@@ -130,19 +129,12 @@ class Shelves:
             draft.replace(self.state)
 
 
-class ShopServer:
+class ShopServer(ServerThread):
     """The shops on a loopback port, for the block of a `with`."""
 
     def __init__(self, market: SampleMarket, port: int = 0, state: Path | None = None) -> None:
         self.shelves = Shelves(market, state)
-        self._server = ThreadingHTTPServer((LOOPBACK, port), _handler(self.shelves))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    @property
-    def url(self) -> str:
-        """The address of the shops."""
-        return f"http://{LOOPBACK}:{self._server.server_address[1]}"
+        super().__init__(ThreadingHTTPServer((LOOPBACK, port), _handler(self.shelves)))
 
     @property
     def requests(self) -> Counter[str]:
@@ -160,17 +152,6 @@ class ShopServer:
     def remove(self, ref: str) -> None:
         """Take a product down: its page answers 404 and its catalogue no longer shows it."""
         self.shelves.change(ref, {"gone": True})
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def serve(self) -> None:
         """Serve until the process is told to end."""

@@ -8,10 +8,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
 
-from marketplace.local.network import LOOPBACK
+from marketplace.local.network import LOOPBACK, ServerThread
 
 
 @dataclass
@@ -28,7 +26,7 @@ class Answer:
     promised: int | None = None
 
 
-class Web:
+class Web(ServerThread):
     """Pages on a loopback port, for the block of a `with`."""
 
     def __init__(self) -> None:
@@ -37,13 +35,7 @@ class Web:
         self.at_once = 0
         self.most_at_once = 0
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://{LOOPBACK}:{self._server.server_address[1]}"
+        super().__init__(ThreadingHTTPServer((LOOPBACK, 0), _handler(self)))
 
     def page(self, path: str, body: str | bytes = "", **how: object) -> str:
         content = body.encode() if isinstance(body, str) else body
@@ -54,17 +46,6 @@ class Web:
         with self._lock:
             self.at_once += change
             self.most_at_once = max(self.most_at_once, self.at_once)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 def _handler(web: Web) -> type[BaseHTTPRequestHandler]:
