@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from datetime import UTC, datetime
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from pydantic import ValidationError
@@ -57,7 +58,7 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, help
 @app.callback()
 def prepare(context: typer.Context) -> None:
     """Soko: a marketplace in a box."""
-    if context.invoked_subcommand in {*INGESTION, "run", "migrate", "doctor"}:
+    if context.invoked_subcommand in {*INGESTION, "run", "migrate", "doctor", "rollback"}:
         _join_running_market()
 
 
@@ -168,6 +169,27 @@ def migrate() -> None:
     warehouse = Warehouse(Settings().database_url.get_secret_value())
     warehouse.migrate()
     Console().print(f"{warehouse.where} is at the newest revision")
+    warehouse.close()
+
+
+@app.command()
+def rollback(
+    published: Annotated[Literal["index", "recommendations"], typer.Argument(help="What to take back by one version.")],
+) -> None:
+    """Serve the version before again; the newer one is kept in its place."""
+    from marketplace.storage.index_state import go_back
+    from marketplace.storage.publications import roll_back_recommendations
+    from marketplace.storage.vectors import Vectors
+    from marketplace.storage.warehouse import Warehouse
+
+    settings, now = Settings(), datetime.now(UTC)
+    warehouse = Warehouse(settings.database_url.get_secret_value())
+    if published == "index":
+        vectors = Vectors(settings.milvus_uri, settings.milvus_token.get_secret_value())
+        served = go_back(warehouse, vectors, now=now)
+    else:
+        served = roll_back_recommendations(warehouse, now=now).version
+    Console().print(f"{published}: {served} is served")
     warehouse.close()
 
 

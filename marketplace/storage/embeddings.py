@@ -1,4 +1,4 @@
-"""Vectors of products in Postgres: which are missing, and keeping them; the index built from them comes along."""
+"""Vectors of products in Postgres: which are missing, and keeping them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,10 @@ from numpy.typing import NDArray
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.errors import InputRejected
-from marketplace.storage.index_builds import IndexBuild, indexable, on_offer, rebuild_index, roll_back_index
+from marketplace.storage.index_builds import on_offer
 from marketplace.storage.tables import product_embeddings, products
 from marketplace.storage.vector_rows import unit_vector
 from marketplace.storage.warehouse import Warehouse
-
-__all__ = [
-    "IndexBuild",
-    "PendingProduct",
-    "indexable",
-    "pending",
-    "product_text",
-    "rebuild_index",
-    "roll_back_index",
-    "store",
-]
 
 DESCRIPTION_LETTERS = 500  # what encoders read of a description; the rest is beyond their reach
 

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from marketplace.catalog.quality import RULES_VERSION
 from marketplace.storage.embeddings import pending
-from marketplace.storage.index_builds import IndexBuild, rebuild_index
+from marketplace.storage.index_builds import IndexBuild, rebuild_index, roll_back_index
 from marketplace.storage.tables import index_builds, product_changes, product_quality, products
 from marketplace.storage.vectors import IndexType, Vectors
 from marketplace.storage.warehouse import Warehouse
@@ -31,10 +31,24 @@ def follow_catalog(
     """
     held = _settled(warehouse, [product.product_id for product in pending(warehouse, model_version)])
     build = rebuild_index(warehouse, vectors, model_version, index_type=index_type, now=now)
-    note = sa.update(index_builds).where(index_builds.c.collection == build.collection).values(catalog_hash=held)
-    with warehouse.begin() as connection:
-        connection.execute(note)
+    _note(warehouse, build.collection, held)
     return build
+
+
+def go_back(warehouse: Warehouse, vectors: Vectors, *, now: datetime) -> str:
+    """The collection before the live one, served until the catalogue changes again.
+
+    Raises
+    ------
+    PublicationRefused
+        If none is kept.
+    """
+    live = sa.select(index_builds.c.catalog_hash).where(index_builds.c.status == "live")
+    with warehouse.begin() as connection:
+        held = connection.execute(live).scalar_one_or_none()
+    collection = roll_back_index(warehouse, vectors, now=now)
+    _note(warehouse, collection, held)
+    return collection
 
 
 def unindexed_state(warehouse: Warehouse) -> str | None:
@@ -50,6 +64,12 @@ def unindexed_state(warehouse: Warehouse) -> str | None:
         if wanted == held or (held is None and wanted == _NOTHING):
             return None
         return f"{connection.execute(newest).scalar_one()}-{wanted[:16]}"
+
+
+def _note(warehouse: Warehouse, collection: str, held: str | None) -> None:
+    note = sa.update(index_builds).where(index_builds.c.collection == collection).values(catalog_hash=held)
+    with warehouse.begin() as connection:
+        connection.execute(note)
 
 
 def _settled(warehouse: Warehouse, unembedded: Sequence[int]) -> str:

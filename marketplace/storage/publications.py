@@ -15,6 +15,7 @@ from marketplace.storage.tables import popular_products, product_neighbours, pub
 from marketplace.storage.warehouse import Warehouse
 
 RECOMMENDATIONS = "recommendations"
+BEFORE = "before"  # among the details: those of the version that a rollback would serve
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def published(warehouse: Warehouse, name: str = RECOMMENDATIONS) -> Publication 
     """What is published under the name, None before the first time."""
     with warehouse.begin() as connection:
         row = connection.execute(sa.select(publications).where(publications.c.name == name)).one_or_none()
-    return Publication(**row._mapping) if row else None
+    return Publication(**{**row._mapping, "details": _own(row.details)}) if row else None
 
 
 def publish_recommendations(
@@ -67,10 +68,14 @@ def publish_recommendations(
             if filled:
                 connection.execute(sa.insert(table), [{**row, "version": version} for row in filled])
         previous = _previous(before, version)
-        _switch(connection, version, previous, details, now)
+        own = dict(details)
+        if before is not None and previous is not None:
+            kept = before.details if previous == before.version else before.details.get(BEFORE, {})
+            own[BEFORE] = _own(kept)
+        _switch(connection, version, previous, own, now)
         for table, _ in _tables(rows):
             connection.execute(sa.delete(table).where(table.c.version.not_in([version, previous or version])))
-    return Publication(RECOMMENDATIONS, version, previous, details, now)
+    return Publication(RECOMMENDATIONS, version, previous, _own(own), now)
 
 
 def roll_back_recommendations(warehouse: Warehouse, *, now: datetime) -> Publication:
@@ -87,8 +92,14 @@ def roll_back_recommendations(warehouse: Warehouse, *, now: datetime) -> Publica
         ).one_or_none()
         if current is None or current.previous_version is None:
             raise PublicationRefused("no earlier version of recommendations is kept, so there is nothing to go back to")
-        _switch(connection, current.previous_version, current.version, current.details, now)
-    return Publication(RECOMMENDATIONS, current.previous_version, current.version, current.details, now)
+        details = {**current.details.get(BEFORE, {}), BEFORE: _own(current.details)}
+        _switch(connection, current.previous_version, current.version, details, now)
+    return Publication(RECOMMENDATIONS, current.previous_version, current.version, _own(details), now)
+
+
+def _own(details: Mapping[str, Any]) -> dict[str, Any]:
+    """The details of a version without those of the one before it."""
+    return {name: value for name, value in details.items() if name != BEFORE}
 
 
 def _tables(rows: RecommendationSet) -> Iterable[tuple[sa.Table, Sequence[Mapping[str, Any]]]]:

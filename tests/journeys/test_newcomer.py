@@ -67,4 +67,7 @@ def test_every_command_of_readme_and_quickstart_does_what_it_says(market, tmp_pa
     for command in commands():
         done = run(here(command, market), market, tmp_path)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    for published in ("index", "recommendations"):
+        gone_back = run(f".venv/bin/soko rollback {published}", market, ROOT)
+        assert "is served" in gone_back.stdout or "nothing to go back to" in gone_back.stderr
     assert all(f"{name} " in run(".venv/bin/soko status", market, ROOT).stdout for name in ("api", "daemon", "milvus"))

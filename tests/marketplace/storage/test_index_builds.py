@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from marketplace.errors import InputRejected, PublicationRefused
 from marketplace.storage import embeddings
+from marketplace.storage.index_builds import indexable, rebuild_index, roll_back_index
 from marketplace.storage.milvus import Milvus
 from marketplace.storage.tables import index_builds, product_embeddings, product_quality, products, sellers
 from marketplace.storage.vectors import Vectors
@@ -73,7 +74,7 @@ def embed(warehouse, model_version=MODEL, seed=1):
 
 
 def rebuild(warehouse, vectors, *, model_version=MODEL, index_type="IVF_FLAT", now=NOW):
-    return embeddings.rebuild_index(warehouse, vectors, model_version, index_type=index_type, now=now)
+    return rebuild_index(warehouse, vectors, model_version, index_type=index_type, now=now)
 
 
 def served(vectors):
@@ -108,7 +109,7 @@ def test_gone_rejected_and_unjudged_products_are_neither_embedded_nor_indexed(wa
     sell(warehouse, 4, verdict=None)
     sell(warehouse, 5, is_gone=True)
     assert embed(warehouse) == [1, 2]
-    assert [row.product_id for row in embeddings.indexable(warehouse, MODEL)] == [1, 2]
+    assert [row.product_id for row in indexable(warehouse, MODEL)] == [1, 2]
 
 
 def test_one_bad_vector_keeps_the_whole_batch_out(warehouse):
@@ -125,7 +126,7 @@ def test_vectors_survive_postgres_to_the_last_bit(warehouse):
     sell(warehouse, 1)
     vector = unit_vectors(1)
     embeddings.store(warehouse, MODEL, embeddings.pending(warehouse, MODEL), vector, now=NOW)
-    row = embeddings.indexable(warehouse, MODEL)[0]
+    row = indexable(warehouse, MODEL)[0]
     assert np.array_equal(row.embedding, vector[0])
     assert (row.price, row.currency, row.created_at, row.model_version) == (1250.5, "KES", int(NOW.timestamp()), MODEL)
 
@@ -153,7 +154,7 @@ def test_the_index_follows_the_catalogue_and_keeps_one_build_for_rollback(wareho
         third.collection: "live",
     }
 
-    assert embeddings.roll_back_index(warehouse, vectors, now=NOW) == second.collection
+    assert roll_back_index(warehouse, vectors, now=NOW) == second.collection
     assert served(vectors) == [1, 2, 3, 4]
     assert rebuild(warehouse, vectors).collection == third.collection
     assert served(vectors) == [1, 3, 4]
@@ -240,7 +241,7 @@ def test_there_is_no_rollback_before_a_second_build(warehouse, lite_vectors):
     embed(warehouse)
     rebuild(warehouse, lite_vectors)
     with pytest.raises(PublicationRefused, match="no earlier index"):
-        embeddings.roll_back_index(warehouse, lite_vectors, now=NOW)
+        roll_back_index(warehouse, lite_vectors, now=NOW)
 
 
 class Killed(BaseException):
@@ -319,7 +320,7 @@ def test_a_rollback_killed_after_the_switch_is_what_the_next_rebuild_starts_from
     mortal = Vectors(lite_vectors.milvus.uri, alias=lite_vectors.alias)
     mortal.milvus = MilvusOfAMortal(lite_vectors.milvus.uri, "after", "alter_alias")
     with pytest.raises(Killed):
-        embeddings.roll_back_index(warehouse, mortal, now=NOW)
+        roll_back_index(warehouse, mortal, now=NOW)
     mortal.close()
     assert served(lite_vectors) == [1]
     assert rebuild(warehouse, lite_vectors).collection == second
@@ -329,7 +330,7 @@ def test_a_rollback_killed_after_the_switch_is_what_the_next_rebuild_starts_from
 REBUILD = """
 import sys
 from datetime import UTC, datetime
-from marketplace.storage.embeddings import rebuild_index
+from marketplace.storage.index_builds import rebuild_index
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
 uri, alias, database = sys.argv[1:]

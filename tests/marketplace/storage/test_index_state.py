@@ -7,7 +7,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from marketplace.storage.catalog import judge_products
-from marketplace.storage.index_state import follow_catalog, unindexed_state
+from marketplace.storage.index_state import follow_catalog, go_back, unindexed_state
 from marketplace.storage.tables import product_changes, syncs
 
 from .test_index_builds import MODEL, NOW, change, embed, sell
@@ -75,6 +75,19 @@ def test_new_rules_ask_for_the_products_to_be_judged_again(warehouse, lite_vecto
     embed(warehouse)
     follow(warehouse, lite_vectors)
     monkeypatch.setattr("marketplace.storage.index_state.RULES_VERSION", "2")
+    assert unindexed_state(warehouse) is not None
+
+
+def test_an_index_that_was_gone_back_to_stays_until_the_catalogue_changes(warehouse, lite_vectors):
+    sell(warehouse, 1)
+    embed(warehouse)
+    first = follow(warehouse, lite_vectors)
+    sell(warehouse, 2)
+    embed(warehouse)
+    follow(warehouse, lite_vectors)
+    assert go_back(warehouse, lite_vectors, now=NOW) == first.collection == lite_vectors.current()
+    assert unindexed_state(warehouse) is None
+    change(warehouse, 1, content_hash="changed")
     assert unindexed_state(warehouse) is not None
 
 

@@ -67,6 +67,9 @@ def test_a_failure_in_the_middle_leaves_the_old_version_whole(warehouse):
 def test_rolling_back_serves_the_version_before(warehouse):
     with pytest.raises(PublicationRefused):
         roll_back_recommendations(warehouse, now=NOW)
-    publish_recommendations(warehouse, "a", rows(1), details={}, now=NOW)
-    publish_recommendations(warehouse, "b", rows(2), details={}, now=NOW)
-    assert roll_back_recommendations(warehouse, now=NOW).version == "a"
+    publish_recommendations(warehouse, "a", rows(1), details={"model": "1"}, now=NOW)
+    publish_recommendations(warehouse, "b", rows(2), details={"model": "2"}, now=NOW)
+    publish_recommendations(warehouse, "b", rows(2), details={"model": "2"}, now=NOW)
+    for version, model in (("a", "1"), ("b", "2")):
+        assert roll_back_recommendations(warehouse, now=NOW).version == version
+        assert (published(warehouse).version, published(warehouse).details) == (version, {"model": model})
