@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from marketplace.catalog.products import ChangeKind, Price, Product, SourcedProduct
+
+KINDS: Mapping[str, ChangeKind] = MappingProxyType(
+    {
+        "price": "price",
+        "in_stock": "stock",
+        "title": "title",
+        "description": "description",
+        "category": "category",
+        "url": "link",
+        "image_url": "image",
+        "image": "image",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field that differs; `field` is None for a product that is new or gone."""
+    """One field that differs; `field` is None for a product that is new, gone or back."""
 
     kind: ChangeKind
     field: str | None = None
@@ -20,29 +35,29 @@ class Change:
 def changes_between(known: Product, shown: SourcedProduct, image_sha256: str | None) -> list[Change]:
     """Every field a shopper sees that differs, the price first; nothing for an unchanged product.
 
-    A product that was gone and is shown again has the change `status`, from gone to live.
+    A product that was gone and is shown again is back, with what differs from when it went.
     """
-    fields = [
-        ("title", known.title, shown.title),
-        ("description", known.description, shown.description),
-        ("category", known.category, shown.category),
-        ("url", known.url, shown.url),
-        ("image_url", known.image_url, shown.image_url),
-        ("image", known.image_sha256, image_sha256),
-        ("in_stock", _yes_no(known.in_stock), _yes_no(shown.in_stock)),
-        ("status", "gone" if known.is_gone else "live", "live"),
-    ]
-    found = [Change("other", name, old, new) for name, old, new in fields if old != new]
-    if known.price != shown.price:
-        found.insert(0, Change("price", "price", _written(known.price), _written(shown.price)))
-    return found
+    before, now = written(known, known.image_sha256), written(shown, image_sha256)
+    found = [Change(KINDS[name], name, before[name], now[name]) for name in now if before[name] != now[name]]
+    return [Change("back"), *found] if known.is_gone else found
 
 
-def _yes_no(value: bool) -> str:
-    return "yes" if value else "no"
+def written(product: Product | SourcedProduct, image_sha256: str | None) -> dict[str, str | None]:
+    """Each field a shopper sees, as history keeps it: text, or None where there is none."""
+    return {
+        "price": price_written(product.price),
+        "in_stock": "yes" if product.in_stock else "no",
+        "title": product.title,
+        "description": product.description,
+        "category": product.category,
+        "url": product.url,
+        "image_url": product.image_url,
+        "image": image_sha256,
+    }
 
 
-def _written(price: Price | None) -> str | None:
+def price_written(price: Price | None) -> str | None:
+    """A price as history keeps it: "129900 KES", "64600-74000 KES"; minor units."""
     if price is None:
         return None
     upper = f"-{price.up_to_minor}" if price.up_to_minor is not None else ""

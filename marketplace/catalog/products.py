@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
 
 from marketplace.errors import InputRejected
 
-SourceKind = Literal["shop_pages", "feed"]
-ChangeKind = Literal["new", "gone", "price", "other"]
+SourceKind = Literal["whatsapp", "web_shop", "shopify", "woocommerce", "feed"]
+SellerState = Literal["pending", "active", "paused", "suspended"]
+ChangeKind = Literal[
+    "new", "gone", "back", "price", "stock", "title", "description", "image", "category", "link", "seller"
+]
 Verdict = Literal["approved", "flagged", "rejected"]
 # Characters; what is longer fits neither an index of Postgres nor a page.
 LONGEST: Mapping[str, int] = MappingProxyType(
@@ -54,7 +57,7 @@ class Seller:
     currency: str
     source_kind: SourceKind
     source_url: str | None
-    is_active: bool = True
+    state: SellerState = "active"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ class SourcedProduct:
     """A product as its source shows it, before it is stored.
 
     `source_ref` is the source's own id, unique within the seller. `price` is
-    None where the source shows none; nothing is guessed.
+    None where the source shows none; nothing is guessed. `origins` says in which part of
+    the source a field was read, such as "json-ld" or "open-graph".
 
     Raises
     ------
@@ -78,6 +82,7 @@ class SourcedProduct:
     price: Price | None = None
     image_url: str | None = None
     in_stock: bool = True
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False, hash=False)
 
     def __post_init__(self) -> None:
         for name, most in LONGEST.items():

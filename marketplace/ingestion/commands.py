@@ -55,7 +55,7 @@ def add(
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise InputRejected(f"--url {url!r} is not an http or https address")
     profile = Profile(name, country, currency, city, phone)
-    added = seller_of(profile, "shop_pages", url, known=_known(warehouse, name))
+    added = seller_of(profile, "whatsapp", url, known=_known(warehouse, name))
     catalog.add_seller(warehouse, added)
     Console().print(f"{added.name} ({added.seller_id}) is kept; the next heartbeat reads {url}", markup=False)
 
@@ -217,6 +217,6 @@ def _report(console: Console, owner: Seller, audit: SyncAudit) -> None:
         *(f"  {refusal['source_ref']}: {refusal['reason']}" for refusal in audit.refusals[:REFUSALS_SHOWN]),
     ]
     if len(audit.refusals) > REFUSALS_SHOWN:
-        lines.append(f"  and {len(audit.refusals) - REFUSALS_SHOWN} more; all are in catalog.syncs.refusals")
+        lines.append(f"  and {len(audit.refusals) - REFUSALS_SHOWN} more; all are in catalog.sync_events")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from marketplace.catalog.products import Seller, SourcedProduct
 from marketplace.errors import ConfigurationError
@@ -24,6 +24,7 @@ class ProductRef:
 
     source_ref: str
     url: str | None = None
+    harvest: Mapping[str, Any] | None = None  # what the listing said, where it says all that a product page would
 
 
 @dataclass(frozen=True, slots=True)

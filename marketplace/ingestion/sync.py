@@ -42,6 +42,7 @@ class SyncAudit:
     failed: int = 0
     new: int = 0
     gone: int = 0
+    back: int = 0
     price_changed: int = 0
     other_changed: int = 0
     unchanged: int = 0
@@ -55,6 +56,7 @@ class SyncAudit:
         """Take over how many products are recorded with each kind of change, and how many of those read with any."""
         self.new = products.get("new", 0)
         self.gone = products.get("gone", 0)
+        self.back = products.get("back", 0)
         self.price_changed = products.get("price", 0)
         self.other_changed = products.get("other", 0)
         self.unchanged = self.hydrated - changed
@@ -71,7 +73,8 @@ class SyncAudit:
 
     def outcome(self) -> dict[str, Any]:
         """The columns of the audit row."""
-        return {name: value for name, value in asdict(self).items() if name not in {"sync_id", "seller_id", "scouted"}}
+        left_out = {"sync_id", "seller_id", "scouted", "refusals"}
+        return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
 def sync_seller(
@@ -159,7 +162,7 @@ def hydrate_seller(
             target.remove({ref for ref in vanished if not known[ref].is_gone}, brake_share)
             audit.count(*syncs.recorded_changes(warehouse, sync_id))
             audit.conclude(scan.is_complete)
-        syncs.close_sync(warehouse, sync_id, audit.outcome(), datetime.now(UTC))
+        syncs.close_sync(warehouse, sync_id, audit.outcome(), audit.refusals, datetime.now(UTC))
     log.info(
         "%s: %d new, %d gone, %d prices, %d other, %d unchanged, %d refused",
         seller.handle, audit.new, audit.gone, audit.price_changed, audit.other_changed, audit.unchanged, audit.failed,

@@ -124,7 +124,7 @@ def draw_market(seed: int = 7, sellers: int = 8, products_per_seller: int = 30) 
 def _seller(number: int, row: tuple[str, str, str, str, str, float, tuple[str, ...]]) -> Seller:
     handle, name, city, country, currency, _, _ = row
     phone = f"+{DIALLING[country]}{number + 1:03d}"
-    return Seller(stable_id("seller", handle), handle, name, phone, city, country, currency, "shop_pages", None)
+    return Seller(stable_id("seller", handle), handle, name, phone, city, country, currency, "whatsapp", None)
 
 
 def _offer(

@@ -15,7 +15,7 @@ from marketplace.storage.tables import (
     product_quality,
     products,
     sellers,
-    syncs,
+    sync_runs,
 )
 from marketplace.storage.warehouse import Warehouse
 
@@ -34,17 +34,21 @@ class Scouted:
 def scouted(warehouse: Warehouse, sync_id: str) -> Scouted:
     """The scan of one sync."""
     with warehouse.begin() as connection:
-        return Scouted(*connection.execute(_scans().where(syncs.c.sync_id == sync_id)).one())
+        return Scouted(*connection.execute(_scans().where(sync_runs.c.sync_id == sync_id)).one())
 
 
 def open_scans(warehouse: Warehouse) -> list[Scouted]:
     """The newest scan of each seller, where it waits to be hydrated; an older one is superseded by it."""
     newest = (
-        sa.select(syncs.c.sync_id).distinct(syncs.c.seller_id).order_by(syncs.c.seller_id, syncs.c.started_at.desc())
+        sa.select(sync_runs.c.sync_id)
+        .distinct(sync_runs.c.seller_id)
+        .order_by(sync_runs.c.seller_id, sync_runs.c.started_at.desc())
     )
     with warehouse.begin() as connection:
         rows = connection.execute(
-            _scans().where(syncs.c.status == "scouted", syncs.c.sync_id.in_(newest)).order_by(syncs.c.seller_id)
+            _scans()
+            .where(sync_runs.c.status == "scouted", sync_runs.c.sync_id.in_(newest))
+            .order_by(sync_runs.c.seller_id)
         )
         return [Scouted(*row) for row in rows]
 
@@ -123,4 +127,6 @@ def event_counts(warehouse: Warehouse) -> dict[str, int]:
 
 
 def _scans() -> sa.Select[Any]:
-    return sa.select(syncs.c.sync_id, syncs.c.seller_id, syncs.c.scouted, syncs.c.is_complete, syncs.c.note)
+    return sa.select(
+        sync_runs.c.sync_id, sync_runs.c.seller_id, sync_runs.c.scouted, sync_runs.c.is_complete, sync_runs.c.note
+    )

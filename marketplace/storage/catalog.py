@@ -26,7 +26,7 @@ def sellers(warehouse: Warehouse, *, active_only: bool = True) -> list[Seller]:
     """Sellers by handle."""
     statement = sa.select(*SELLER_COLUMNS).order_by(sellers_table.c.handle)
     if active_only:
-        statement = statement.where(sellers_table.c.is_active)
+        statement = statement.where(sellers_table.c.state == "active")
     with warehouse.begin() as connection:
         return [Seller(**row) for row in connection.execute(statement).mappings()]
 

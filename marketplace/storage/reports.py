@@ -18,7 +18,7 @@ from marketplace.storage.tables import (
     products,
     recommendations,
     sellers,
-    syncs,
+    sync_runs,
 )
 from marketplace.storage.warehouse import Warehouse
 
@@ -90,14 +90,18 @@ def daily_metrics(warehouse: Warehouse, *, days: int) -> list[dict[str, Any]]:
 
 def last_syncs(warehouse: Warehouse) -> list[LastSync]:
     """Every active seller with their newest sync, those that waited longest first."""
-    newest = sa.select(syncs).distinct(syncs.c.seller_id).order_by(syncs.c.seller_id, syncs.c.started_at.desc())
+    newest = (
+        sa.select(sync_runs)
+        .distinct(sync_runs.c.seller_id)
+        .order_by(sync_runs.c.seller_id, sync_runs.c.started_at.desc())
+    )
     last = newest.subquery()
     fields = ("sync_id", "status", "trigger", "started_at", "finished_at", "scouted", "new", "gone")
     counts = ("price_changed", "other_changed", "failed", "note")
     statement = (
         sa.select(sellers.c.seller_id, sellers.c.name, *(last.c[name] for name in fields + counts))
         .join(last, last.c.seller_id == sellers.c.seller_id, isouter=True)
-        .where(sellers.c.is_active)
+        .where(sellers.c.state == "active")
         .order_by(last.c.started_at.nulls_first(), sellers.c.seller_id)
     )
     with warehouse.begin() as connection:
@@ -117,7 +121,7 @@ def catalogue_counts(warehouse: Warehouse) -> dict[str, int]:
         sa.func.count().filter(sa.and_(live, verdict.is_(None))).label("not_judged"),
         sa.func.count().filter(products.c.is_gone).label("gone"),
     ).select_from(products.join(product_quality, product_quality.c.product_id == products.c.product_id, isouter=True))
-    active = sa.select(sa.func.count()).where(sellers.c.is_active)
+    active = sa.select(sa.func.count()).where(sellers.c.state == "active")
     with warehouse.begin() as connection:
         return {"sellers": connection.scalar(active), **connection.execute(statement).one()._mapping}
 

@@ -50,7 +50,7 @@ def ask_for(warehouse: Warehouse, asked: WorkRequest) -> WorkRequest:
 
 
 def _refuse_unreadable(connection: sa.Connection, seller_id: int) -> None:
-    known = sa.select(sellers.c.source_kind).where(sellers.c.seller_id == seller_id, sellers.c.is_active)
+    known = sa.select(sellers.c.source_kind).where(sellers.c.seller_id == seller_id, sellers.c.state == "active")
     kind = connection.scalar(known)
     if kind is None:
         raise NotFound(f"seller {seller_id} is not known")

@@ -165,7 +165,7 @@ def seller_of(warehouse: Warehouse, seller_id: int) -> ShelfSeller:
     NotFound
         If there is none of that id, or they no longer sell here.
     """
-    statement = sa.select(*_SELLER).where(sellers.c.seller_id == seller_id, sellers.c.is_active)
+    statement = sa.select(*_SELLER).where(sellers.c.seller_id == seller_id, sellers.c.state == "active")
     with warehouse.begin() as connection:
         row = connection.execute(statement).one_or_none()
     if row is None:
@@ -228,7 +228,7 @@ def _products() -> sa.Select[Any]:
 
 
 def _shelf(category: str | None = None, seller_id: int | None = None) -> sa.Select[Any]:
-    statement = _products().where(~products.c.is_gone, products.c.in_stock, sellers.c.is_active)
+    statement = _products().where(~products.c.is_gone, products.c.in_stock, sellers.c.state == "active")
     if category is not None:
         statement = statement.where(products.c.category == category)
     if seller_id is not None:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from marketplace.catalog.changes import Change
 from marketplace.catalog.products import Seller, SourcedProduct, stable_id
 from marketplace.errors import StoreUnreachable
-from marketplace.storage.tables import product_changes, products, scouted_products, sellers, syncs
+from marketplace.storage.tables import product_changes, products, scouted_products, sellers, sync_events, sync_runs
 from marketplace.storage.warehouse import Warehouse
 
 SUPERSEDED = "a newer scan has taken its place"
@@ -52,7 +52,7 @@ def add_failed_sync(warehouse: Warehouse, opened: Mapping[str, Any], reason: str
     """Keep a sync that ended before it began."""
     with warehouse.begin() as connection:
         ended = {"status": "failed", "started_at": now, "finished_at": now, "note": reason}
-        connection.execute(sa.insert(syncs).values(**opened, **ended))
+        connection.execute(sa.insert(sync_runs).values(**opened, **ended))
 
 
 def add_scan(
@@ -67,15 +67,15 @@ def add_scan(
     """Keep a scan, by source id and address of each page; older ones of the seller that still wait are closed."""
     seller_id, sync_id = opened["seller_id"], opened["sync_id"]
     closed = {"status": "failed", "note": SUPERSEDED, "finished_at": now}
-    waiting = (syncs.c.seller_id == seller_id) & (syncs.c.status == "scouted")
+    waiting = (sync_runs.c.seller_id == seller_id) & (sync_runs.c.status == "scouted")
     found = {"status": "scouted", "is_complete": is_complete, "scouted": len(pages), "note": note, "started_at": now}
     seen = {"seller_id": seller_id, "sync_id": sync_id, "first_seen_at": now, "last_seen_at": now}
     rows = [{"source_ref": ref, "url": url, "position": place, **seen} for place, (ref, url) in enumerate(pages)]
     statement = insert(scouted_products)
     moved = {name: statement.excluded[name] for name in ("url", "position", "sync_id", "last_seen_at")}
     with warehouse.begin() as connection:
-        connection.execute(sa.update(syncs).where(waiting).values(**closed))
-        connection.execute(sa.insert(syncs).values(**opened, **found))
+        connection.execute(sa.update(sync_runs).where(waiting).values(**closed))
+        connection.execute(sa.insert(sync_runs).values(**opened, **found))
         if rows:
             connection.execute(
                 statement.on_conflict_do_update(index_elements=["seller_id", "source_ref"], set_=moved), rows
@@ -85,7 +85,7 @@ def add_scan(
 def open_scan(connection: sa.Connection, sync_id: str) -> OpenScan:
     """The scan of a sync, its pages in order of discovery."""
     scouted, is_complete, note = connection.execute(
-        sa.select(syncs.c.scouted, syncs.c.is_complete, syncs.c.note).where(syncs.c.sync_id == sync_id)
+        sa.select(sync_runs.c.scouted, sync_runs.c.is_complete, sync_runs.c.note).where(sync_runs.c.sync_id == sync_id)
     ).one()
     pages = connection.execute(
         sa.select(scouted_products.c.source_ref, scouted_products.c.url)
@@ -131,12 +131,14 @@ def mark_gone(warehouse: Warehouse, seller_id: int, sync_id: str, product_ids: S
 
 
 def recorded_changes(warehouse: Warehouse, sync_id: str) -> tuple[dict[str, int], int]:
-    """How many products the sync recorded each kind of change for, and how many it recorded as new or changed."""
+    """How many products the sync recorded each kind of change for, and how many it recorded as new or changed.
+
+    `other` counts the products with a change that is neither of price nor of coming and going.
+    """
     changes = product_changes.c
+    kind = sa.case((changes.kind.in_(["new", "gone", "back", "price"]), changes.kind), else_="other")
     by_kind = (
-        sa.select(changes.kind, sa.func.count(changes.product_id.distinct()))
-        .where(changes.sync_id == sync_id)
-        .group_by(changes.kind)
+        sa.select(kind, sa.func.count(changes.product_id.distinct())).where(changes.sync_id == sync_id).group_by(kind)
     )
     touched = sa.select(sa.func.count(changes.product_id.distinct())).where(
         changes.sync_id == sync_id, changes.kind != "gone"
@@ -147,17 +149,30 @@ def recorded_changes(warehouse: Warehouse, sync_id: str) -> tuple[dict[str, int]
 
 def close_forsaken_scans(warehouse: Warehouse, now: datetime) -> int:
     """How many scans were closed that wait for a seller who is no longer active: what they saw is out of date."""
-    inactive = sa.select(sellers.c.seller_id).where(~sellers.c.is_active)
-    waiting = (syncs.c.status == "scouted") & syncs.c.seller_id.in_(inactive)
+    inactive = sa.select(sellers.c.seller_id).where(sellers.c.state != "active")
+    waiting = (sync_runs.c.status == "scouted") & sync_runs.c.seller_id.in_(inactive)
     closed = {"status": "failed", "note": "the seller is not active", "finished_at": now}
     with warehouse.begin() as connection:
-        return connection.execute(sa.update(syncs).where(waiting).values(**closed)).rowcount
+        return connection.execute(sa.update(sync_runs).where(waiting).values(**closed)).rowcount
 
 
-def close_sync(warehouse: Warehouse, sync_id: str, outcome: Mapping[str, Any], now: datetime) -> None:
-    """Close the audit row with its outcome."""
+def close_sync(
+    warehouse: Warehouse,
+    sync_id: str,
+    outcome: Mapping[str, Any],
+    refusals: Sequence[Mapping[str, str]],
+    now: datetime,
+) -> None:
+    """Close the audit row with its outcome, and keep what was refused, once however often it is closed."""
     with warehouse.begin() as connection:
-        connection.execute(sa.update(syncs).where(syncs.c.sync_id == sync_id).values(**outcome, finished_at=now))
+        seller_id = connection.scalar(sa.select(sync_runs.c.seller_id).where(sync_runs.c.sync_id == sync_id))
+        connection.execute(sa.delete(sync_events).where(sync_events.c.sync_id == sync_id))
+        about = {"sync_id": sync_id, "seller_id": seller_id, "kind": "refused", "at": now}
+        if refusals:
+            connection.execute(sa.insert(sync_events), [{**refusal, **about} for refusal in refusals])
+        connection.execute(
+            sa.update(sync_runs).where(sync_runs.c.sync_id == sync_id).values(**outcome, finished_at=now)
+        )
 
 
 def _columns(product: SourcedProduct, image_sha256: str | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     Table,
     Text,
     UniqueConstraint,
@@ -48,14 +49,17 @@ sellers = Table(
     Column("currency", Text, nullable=False, comment="ISO 4217"),
     Column("source_kind", Text, nullable=False),
     Column("source_url", Text),
-    Column("is_active", Boolean, nullable=False, server_default=text("true")),
+    Column(
+        "state", Text, nullable=False, server_default=text("'active'"), comment="pending, active, paused or suspended"
+    ),
     Column("created_at", Instant, nullable=False, server_default=func.now()),
-    CheckConstraint("source_kind in ('shop_pages', 'feed')", name="source_kind"),
+    CheckConstraint("source_kind in ('whatsapp', 'web_shop', 'shopify', 'woocommerce', 'feed')", name="source_kind"),
+    CheckConstraint("state in ('pending', 'active', 'paused', 'suspended')", name="state"),
     schema="catalog",
 )
 
-syncs = Table(
-    "syncs",
+sync_runs = Table(
+    "sync_runs",
     metadata,
     Column("sync_id", Text, primary_key=True),
     Column("seller_id", BigInteger, ForeignKey(sellers.c.seller_id), nullable=False),
@@ -73,11 +77,86 @@ syncs = Table(
     Column("price_changed", Integer, nullable=False, server_default=text("0")),
     Column("other_changed", Integer, nullable=False, server_default=text("0")),
     Column("unchanged", Integer, nullable=False, server_default=text("0")),
+    Column("back", Integer, nullable=False, server_default=text("0"), comment="gone before, shown again"),
+    Column("not_modified", Integer, nullable=False, server_default=text("0"), comment="unchanged by 304 or by hash"),
+    Column("errors", JSONB, nullable=False, server_default=text("'{}'"), comment="refusals by kind of error"),
+    Column("requests", Integer, nullable=False, server_default=text("0"), comment="sent, retries and robots included"),
+    Column("bytes_received", BigInteger, nullable=False, server_default=text("0"), comment="bodies, as they travelled"),
+    Column("polite_seconds", Double, nullable=False, server_default=text("0"), comment="waited for hosts' sake"),
     Column("note", Text, comment="why the sync was partial, braked or failed, and the rows it refused"),
-    Column("refusals", JSONB, nullable=False, server_default=text("'[]'"), comment="[{source_ref, reason}]"),
     Index(None, "seller_id", "started_at"),
     schema="catalog",
     comment="The audit: one row per sync of one seller.",
+)
+
+sync_events = Table(
+    "sync_events",
+    metadata,
+    Column("event_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("sync_id", Text, ForeignKey(sync_runs.c.sync_id), nullable=False),
+    Column("seller_id", BigInteger, ForeignKey(sellers.c.seller_id), nullable=False),
+    Column("source_ref", Text, comment="the product it is about, null for the sync itself"),
+    Column("kind", Text, nullable=False, comment="refused, picture_refused, braked, brake_released, resumed, dead"),
+    Column("error", Text, comment="the class of the error"),
+    Column("reason", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index(None, "sync_id"),
+    schema="catalog",
+    comment="Append-only: what went otherwise than planned in a sync.",
+)
+
+brakes = Table(
+    "brakes",
+    metadata,
+    Column("brake_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("seller_id", BigInteger, ForeignKey(sellers.c.seller_id), nullable=False),
+    Column("sync_id", Text, ForeignKey(sync_runs.c.sync_id), nullable=False, comment="the sync that raised it"),
+    Column("live", Integer, nullable=False, comment="products of the seller before it"),
+    Column("vanished", JSONB, nullable=False, comment="source_ref of each product that would have gone"),
+    Column("state", Text, nullable=False, comment="raised, released, spent or cleared"),
+    Column("raised_at", Instant, nullable=False),
+    Column("decided_at", Instant),
+    Column("decided_by", Text),
+    Column("note", Text),
+    CheckConstraint("state in ('raised', 'released', 'spent', 'cleared')", name="state"),
+    Index("ix_brakes_raised_once", "seller_id", unique=True, postgresql_where=text("state in ('raised', 'released')")),
+    schema="catalog",
+    comment="Deletions that wait for a person: raised, then released by one and spent by the next sync, or cleared.",
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("seller_id", BigInteger, ForeignKey(sellers.c.seller_id), primary_key=True),
+    Column("source_ref", Text, primary_key=True),
+    Column("stage", Text, primary_key=True, comment="fetch, read, picture or embed"),
+    Column("url", Text),
+    Column("error", Text, nullable=False, comment="the class of the error"),
+    Column("reason", Text, nullable=False),
+    Column("payload_sha256", Text, comment="of what could not be read"),
+    Column("attempts", Integer, nullable=False),
+    Column("state", Text, nullable=False, comment="waiting, dead or resolved"),
+    Column("first_failed_at", Instant, nullable=False),
+    Column("last_failed_at", Instant, nullable=False),
+    Column("next_try_at", Instant, comment="null once dead"),
+    CheckConstraint("state in ('waiting', 'dead', 'resolved')", name="state"),
+    schema="catalog",
+    comment="Products that could not be read, until they are or a person has looked.",
+)
+
+page_validators = Table(
+    "page_validators",
+    metadata,
+    Column("seller_id", BigInteger, ForeignKey(sellers.c.seller_id), primary_key=True),
+    Column("url", Text, primary_key=True),
+    Column("role", Text, nullable=False, comment="listing, product or picture"),
+    Column("etag", Text),
+    Column("last_modified", Text),
+    Column("content_sha256", Text, nullable=False, comment="of the body that was read"),
+    Column("read_as", Text, comment="what it led to: the stored picture, or the reader's version"),
+    Column("checked_at", Instant, nullable=False),
+    schema="catalog",
+    comment="What a host said of a page when it was last read, so that an unchanged one costs almost nothing.",
 )
 
 scouted_products = Table(
@@ -87,9 +166,10 @@ scouted_products = Table(
     Column("source_ref", Text, primary_key=True),
     Column("url", Text),
     Column("position", Integer, nullable=False, comment="order of discovery, from 0"),
-    Column("sync_id", Text, ForeignKey(syncs.c.sync_id), nullable=False, comment="the last sync that saw it"),
+    Column("sync_id", Text, ForeignKey(sync_runs.c.sync_id), nullable=False, comment="the last sync that saw it"),
     Column("first_seen_at", Instant, nullable=False),
     Column("last_seen_at", Instant, nullable=False),
+    Column("harvest", JSONB, comment="what the listing itself said of it, where it says all"),
     schema="catalog",
 )
 
@@ -106,6 +186,9 @@ products = Table(
     Column("price_minor", BigInteger, comment="minor units of currency; null when the source shows no price"),
     Column("price_up_to_minor", BigInteger, comment="upper end when the source shows a range"),
     Column("currency", Text),
+    Column("price_kind", Text, comment="single, from or range; null without a price"),
+    Column("price_quantity", Numeric, comment="how many units the price is for; null for one"),
+    Column("price_unit", Text, comment="what the price is for, such as kg or bale; null for a piece"),
     Column("image_url", Text),
     Column("image_sha256", Text, comment="the stored picture; null while there is none"),
     Column("in_stock", Boolean, nullable=False, server_default=text("true")),
@@ -135,17 +218,41 @@ product_changes = Table(
     Column("change_id", BigInteger, Identity(always=True), primary_key=True),
     Column("product_id", BigInteger, ForeignKey(products.c.product_id), nullable=False),
     Column("seller_id", BigInteger, ForeignKey(sellers.c.seller_id), nullable=False),
-    Column("sync_id", Text, ForeignKey(syncs.c.sync_id), nullable=False),
+    Column("sync_id", Text, ForeignKey(sync_runs.c.sync_id), nullable=False),
     Column("kind", Text, nullable=False),
     Column("field", Text, comment="the changed field; null for new and gone"),
     Column("old_value", Text),
     Column("new_value", Text),
     Column("observed_at", Instant, nullable=False),
-    CheckConstraint("kind in ('new', 'gone', 'price', 'other')", name="kind"),
+    Column("evidence", Text, comment="SHA-256 of the page that showed it; null where no page did"),
+    CheckConstraint(
+        "kind in ('new', 'gone', 'back', 'price', 'stock', 'title', 'description', 'image', 'category', 'link',"
+        " 'seller')",
+        name="kind",
+    ),
     Index(None, "product_id"),
     Index(None, "sync_id"),
     schema="catalog",
     comment="Append-only: one row per product, sync and changed field.",
+)
+
+product_versions = Table(
+    "product_versions",
+    metadata,
+    Column("version_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("product_id", BigInteger, ForeignKey(products.c.product_id), nullable=False),
+    Column("field", Text, nullable=False),
+    Column("value", Text, comment="as written in product_changes; null for none"),
+    Column("origin", Text, comment="where it was read: json-ld, open-graph, microdata, a feed's column"),
+    Column("evidence", Text, comment="SHA-256 of the page that showed it"),
+    Column("sync_id", Text, ForeignKey(sync_runs.c.sync_id), nullable=False),
+    Column("valid_from", Instant, nullable=False, comment="when the source first showed it"),
+    Column("known_from", Instant, nullable=False, comment="when we recorded it"),
+    Column("before_seen_at", Instant, comment="when the value before it was last seen"),
+    Index(None, "product_id", "field", "valid_from"),
+    Index(None, "sync_id"),
+    schema="catalog",
+    comment="Append-only: one row per product, field and value, with the time it held and the time we knew.",
 )
 
 product_quality = Table(
@@ -157,8 +264,89 @@ product_quality = Table(
     Column("reasons", ARRAY(Text), nullable=False),
     Column("rules_version", Text, nullable=False),
     Column("judged_at", Instant, nullable=False),
+    Column("confidence", Double, nullable=False, server_default=text("1"), comment="0..1, of the verdict"),
+    Column("judged_by", Text, nullable=False, server_default=text("'rules'"), comment="rules, reviewer or model"),
+    Column("clean_title", Text, comment="the title for a reader, without shouting, emoji runs and phone numbers"),
+    Column("language", Text, comment="ISO 639 of title and description; am-Latn for romanised Amharic"),
+    Column("inferred_category", Text, comment="where the source names none or an unlikely one"),
+    Column("category_confidence", Double),
     CheckConstraint("verdict in ('approved', 'flagged', 'rejected')", name="verdict"),
     schema="catalog",
+)
+
+product_reviews = Table(
+    "product_reviews",
+    metadata,
+    Column("review_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("product_id", BigInteger, ForeignKey(products.c.product_id), nullable=False),
+    Column("verdict", Text, nullable=False, comment="approved or rejected"),
+    Column("note", Text),
+    Column("reviewer", Text, nullable=False),
+    Column("content_hash", Text, nullable=False, comment="of the product that the person saw"),
+    Column("reviewed_at", Instant, nullable=False),
+    CheckConstraint("verdict in ('approved', 'rejected')", name="verdict"),
+    Index(None, "product_id", "reviewed_at"),
+    schema="catalog",
+    comment="Append-only: what people decided; the newest of a product wins over every automatic verdict.",
+)
+
+quality_opinions = Table(
+    "quality_opinions",
+    metadata,
+    Column("product_id", BigInteger, ForeignKey(products.c.product_id), primary_key=True),
+    Column("content_hash", Text, primary_key=True),
+    Column("model", Text, primary_key=True, comment="the vision-language model that was asked"),
+    Column("verdict", Text, nullable=False),
+    Column("reasons", ARRAY(Text), nullable=False),
+    Column("confidence", Double, nullable=False),
+    Column("tokens", Integer, nullable=False, server_default=text("0")),
+    Column("asked_at", Instant, nullable=False),
+    CheckConstraint("verdict in ('approved', 'flagged', 'rejected')", name="verdict"),
+    Index(None, "asked_at"),
+    schema="catalog",
+    comment="What the optional vision-language judge said, once per content.",
+)
+
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("image_sha256", Text, primary_key=True),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("phash", BigInteger, nullable=False, comment="64-bit perceptual hash, as a signed number"),
+    Column("measures", JSONB, nullable=False, comment="sharpness, contrast, share of text and the like"),
+    Column("flaws", ARRAY(Text), nullable=False, comment="blank, blurred, tiny, screenshot, text_heavy ..."),
+    Column("measured_by", Text, nullable=False, comment="the version of the measures"),
+    Column("measured_at", Instant, nullable=False),
+    Index(None, "phash"),
+    schema="catalog",
+    comment="What was measured of each stored picture. One row per picture content.",
+)
+
+photo_copies = Table(
+    "photo_copies",
+    metadata,
+    Column("product_id", BigInteger, ForeignKey(products.c.product_id), primary_key=True, comment="the later one"),
+    Column("original_id", BigInteger, ForeignKey(products.c.product_id), primary_key=True, comment="the earlier one"),
+    Column("phash_distance", Integer, nullable=False, comment="differing bits of 64"),
+    Column("cosine", Double, nullable=False, comment="of the image halves of their vectors"),
+    Column("found_at", Instant, nullable=False),
+    schema="catalog",
+    comment="Photos that one seller took from another, with both pieces of evidence.",
+)
+
+product_matches = Table(
+    "product_matches",
+    metadata,
+    Column("product_id", BigInteger, ForeignKey(products.c.product_id), primary_key=True),
+    Column("match_id", BigInteger, nullable=False, comment="smallest product id of the group"),
+    Column("score", Double, nullable=False, comment="0..1, to the closest other product of the group"),
+    Column("evidence", JSONB, nullable=False, comment="what it was judged by"),
+    Column("matched_at", Instant, nullable=False),
+    Index(None, "match_id"),
+    schema="catalog",
+    comment="The same product offered by several sellers. One row per product that is in a group.",
 )
 
 product_embeddings = Table(

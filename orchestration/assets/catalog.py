@@ -34,7 +34,7 @@ class CatalogScope(dg.Config):
 
 def sellers_in_scope(warehouse: Warehouse, seller_ids: Sequence[int]) -> list[Seller]:
     """The active sellers that a run must read; uploaded feeds are read when they are uploaded."""
-    polled = [seller for seller in catalog.sellers(warehouse) if seller.source_kind == "shop_pages"]
+    polled = [seller for seller in catalog.sellers(warehouse) if seller.source_kind != "feed"]
     return [seller for seller in polled if not seller_ids or seller.seller_id in seller_ids]
 
 

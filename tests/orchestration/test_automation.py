@@ -35,7 +35,7 @@ def instance():
 def seller(warehouse):
     row = {"seller_id": SELLER, "handle": "asha", "name": "Asha", "country": "KE", "currency": "KES"}
     with warehouse.begin() as connection:
-        connection.execute(sa.insert(sellers).values(**row, source_kind="shop_pages"))
+        connection.execute(sa.insert(sellers).values(**row, source_kind="whatsapp"))
 
 
 def sell(warehouse, number):

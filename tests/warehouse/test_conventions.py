@@ -134,7 +134,7 @@ def test_sources_line_up_with_the_asset_graph(manifest: dict[str, Any]) -> None:
     keys = {s["name"]: s["config"]["meta"]["dagster"]["asset_key"] for s in manifest["sources"].values()}
     assert keys == {
         "sellers": ["sellers"],
-        "syncs": ["scouted_products"],
+        "sync_runs": ["scouted_products"],
         "products": ["products"],
         "product_changes": ["product_changes"],
         "product_quality": ["product_quality"],

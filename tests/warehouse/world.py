@@ -26,7 +26,7 @@ SYNCED = datetime(2026, 2, 28, 9, tzinfo=UTC)
 def seller(seller_id: int, name: str, currency: str, country: str) -> dict[str, Any]:
     """A row of catalog.sellers."""
     named = {"seller_id": seller_id, "handle": name.lower(), "name": name, "phone": "+254700000000"}
-    return {**named, "currency": currency, "country": country, "source_kind": "shop_pages"}
+    return {**named, "currency": currency, "country": country, "source_kind": "whatsapp"}
 
 
 def product(product_id: int, seller_id: int, category: str, price_minor: int | None) -> dict[str, Any]:
@@ -92,7 +92,7 @@ FUNNEL = """
 def settle(warehouse: Warehouse) -> None:
     """Write the whole small world into an empty warehouse."""
     insert(warehouse, tables.sellers, SELLERS)
-    insert(warehouse, tables.syncs, [{**SYNC, "finished_at": SYNCED}])
+    insert(warehouse, tables.sync_runs, [{**SYNC, "finished_at": SYNCED}])
     insert(warehouse, tables.products, PRODUCTS)
     insert(warehouse, tables.product_quality, [{**row, "rules_version": "1", "judged_at": SYNCED} for row in QUALITY])
     whence = {"seller_id": AMINA, "sync_id": "s1", "observed_at": SYNCED, "field": None, "old_value": None}

@@ -15,7 +15,8 @@ renamed as (
         currency,
         source_kind,
         phone is not null as has_phone,
-        is_active,
+        state,
+        state = 'active' as is_active,
         created_at
     from source
 

@@ -1,6 +1,6 @@
 with source as (
 
-    select * from {{ source('catalog', 'syncs') }}
+    select * from {{ source('catalog', 'sync_runs') }}
 
 ),
 

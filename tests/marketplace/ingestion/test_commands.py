@@ -102,13 +102,13 @@ def test_a_seller_of_a_catalogue_page_is_added_and_listed(soko, warehouse):
     code, said = soko("seller", "list")
     assert "Mama Njeri" in said
     assert "https://shop.example/c/254700000001" in said
-    assert [seller.source_kind for seller in sellers(warehouse)] == ["shop_pages"]
+    assert [seller.source_kind for seller in sellers(warehouse)] == ["whatsapp"]
 
 
 def test_a_sellers_pages_are_never_turned_into_a_feed_by_mistake(soko, feed, warehouse):
     soko("seller", "add", "Mama Njeri", "--url", "https://shop.example/c/254700000001")
     code, said = soko("import", "catalog", feed, "--seller", "mama njeri")
-    assert (code, "is kept with a catalogue of kind shop_pages" in said) == (1, True)
+    assert (code, "is kept with a catalogue of kind whatsapp" in said) == (1, True)
     assert live_products(warehouse) == []
 
 

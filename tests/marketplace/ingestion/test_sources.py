@@ -16,7 +16,7 @@ from marketplace.ingestion.sources import Hydration, ProductRef, hydrated_at_onc
 from marketplace.settings import Settings
 
 SETTINGS = Settings(_env_file=None)
-SELLER = Seller(1, "amina", "Amina", None, "Nairobi", "KE", "KES", "shop_pages", "http://shop.example/c/254700000001")
+SELLER = Seller(1, "amina", "Amina", None, "Nairobi", "KE", "KES", "whatsapp", "http://shop.example/c/254700000001")
 REFS = [ProductRef(f"{number}") for number in range(100)]
 
 

@@ -11,7 +11,7 @@ from marketplace.errors import SourceUnavailable, StoreUnreachable
 from marketplace.ingestion.sync import hydrate_seller, scout_seller, sync_seller
 from marketplace.storage.catalog import live_products
 from marketplace.storage.syncs import close_forsaken_scans
-from marketplace.storage.tables import product_changes, products, sellers, syncs
+from marketplace.storage.tables import product_changes, products, sellers, sync_runs
 from marketplace.storage.warehouse import Warehouse
 
 from .conftest import NOW
@@ -68,7 +68,7 @@ def test_a_product_that_a_complete_scan_lacks_is_gone_and_comes_back_when_shown(
     assert sync(12).gone == 0
     shelf.products["07"] = kept
     audit = sync(18)
-    assert changes(warehouse, audit.sync_id) == [("other", "status", "gone", "live")]
+    assert changes(warehouse, audit.sync_id) == [("back", None, None, None)]
 
 
 def test_an_incomplete_scan_removes_nothing(sync, shelf, warehouse):
@@ -154,7 +154,7 @@ def test_a_picture_that_does_not_answer_today_still_stands_and_a_broken_one_does
     assert (audit.unchanged, audit.refusals) == (60, [{"source_ref": "07", "reason": "image: no answer"}])
     shelf.pictures["07"] = b"<html>"
     audit = sync(12)
-    assert changes(warehouse, audit.sync_id)[0][:2] == ("other", "image")
+    assert changes(warehouse, audit.sync_id)[0][:2] == ("image", "image")
     assert {p.source_ref for p in live_products(warehouse) if p.image_sha256 is None} == {"07"}
 
 
@@ -163,7 +163,7 @@ def test_a_scan_that_fails_leaves_its_reason_in_the_audit(warehouse, images, she
     with pytest.raises(SourceUnavailable):
         sync_seller(warehouse, images, shelf, seller, trigger="command", now=NOW, brake_share=0.5)
     with warehouse.begin() as connection:
-        row = connection.execute(sa.select(syncs)).one()
+        row = connection.execute(sa.select(sync_runs)).one()
     assert (row.status, row.note, row.finished_at) == ("failed", "the shop does not answer", NOW)
 
 
@@ -225,7 +225,7 @@ def test_two_syncs_of_one_seller_never_run_at_once(sync, warehouse, seller):
 def test_every_sync_leaves_its_audit(sync, shelf, warehouse):
     audit = sync()
     with warehouse.begin() as connection:
-        row = connection.execute(sa.select(syncs)).one()
+        row = connection.execute(sa.select(sync_runs)).one()
     assert (row.sync_id, row.status, row.scouted, row.hydrated, row.new) == (audit.sync_id, "done", 60, 60, 60)
     assert row.finished_at > row.started_at
 
@@ -247,8 +247,8 @@ def test_a_scan_of_a_seller_who_left_is_closed(warehouse, shelf, seller):
     sync_id = scout_seller(warehouse, shelf, seller, trigger="command", now=NOW)
     assert close_forsaken_scans(warehouse, NOW) == 0
     with warehouse.begin() as connection:
-        connection.execute(sa.update(sellers).values(is_active=False))
+        connection.execute(sa.update(sellers).values(state="paused"))
     assert close_forsaken_scans(warehouse, NOW) == 1
     with warehouse.begin() as connection:
-        row = connection.execute(sa.select(syncs)).one()
+        row = connection.execute(sa.select(sync_runs)).one()
     assert (row.sync_id, row.status, row.note) == (sync_id, "failed", "the seller is not active")

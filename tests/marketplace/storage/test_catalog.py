@@ -52,7 +52,7 @@ def verdicts(warehouse):
 
 def test_a_seller_is_kept_once_and_brought_up_to_date(warehouse):
     add_seller(warehouse, AMINA)
-    add_seller(warehouse, replace(AMINA, name="Amina & Daughters", is_active=False))
+    add_seller(warehouse, replace(AMINA, name="Amina & Daughters", state="paused"))
     assert sellers(warehouse) == []
     assert [known.name for known in sellers(warehouse, active_only=False)] == ["Amina & Daughters"]
     assert seller(warehouse, AMINA.seller_id).phone == "+254700000001"
@@ -78,7 +78,7 @@ def test_what_is_gone_is_not_live(kept):
 def test_only_what_changed_since_its_verdict_is_judged_again(kept):
     assert judge_products(kept, NOW) == 2
     assert judge_products(kept, NOW) == 0
-    store(kept, replace(BASKET, title="SISAL BASKET"), kind="other")
+    store(kept, replace(BASKET, title="SISAL BASKET"), kind="title")
     assert judge_products(kept, NOW + timedelta(hours=6)) == 1
     basket, junk = (stable_id("product", AMINA.seller_id, ref) for ref in ("1", "2"))
     assert verdicts(kept) == {

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from marketplace.storage.catalog import judge_products
 from marketplace.storage.index_state import follow_catalog, go_back, unindexed_state
-from marketplace.storage.tables import product_changes, syncs
+from marketplace.storage.tables import product_changes, sync_runs
 
 from .test_index_builds import MODEL, NOW, change, embed, sell
 
@@ -64,7 +64,7 @@ def test_a_change_taken_back_has_another_name_than_the_state_before(warehouse, l
     first = unindexed_state(warehouse)
     with warehouse.begin() as connection:
         sync = {"sync_id": "s", "seller_id": 1, "trigger": "command", "status": "done", "started_at": NOW}
-        connection.execute(sa.insert(syncs).values(**sync))
+        connection.execute(sa.insert(sync_runs).values(**sync))
         row = {"product_id": 1, "seller_id": 1, "sync_id": "s", "kind": "price", "observed_at": NOW}
         connection.execute(sa.insert(product_changes).values(**row))
     assert unindexed_state(warehouse) != first
