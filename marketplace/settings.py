@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     index_type: Literal["IVF_FLAT", "HNSW", "FLAT"] = Field("IVF_FLAT", description="Milvus index of the vectors")
 
     hydrate_concurrency: int = Field(20, ge=1, le=200, description="product pages fetched at once")
+    sellers_at_once: int = Field(4, ge=1, le=64, description="sellers that one run reads at the same time")
+    host_seconds: float = Field(900.0, gt=0, description="longest that one host may take in one run, waits included")
     per_host_concurrency: int = Field(8, ge=1, description="product pages fetched at once from one host")
     fetch_timeout_seconds: float = Field(15.0, gt=0, description="longest wait for one page or picture")
     user_agent: str = Field("SokoBot/0.1 (+https://soko.example/bot)", description="how the fetcher names itself")
@@ -49,8 +51,9 @@ class Settings(BaseSettings):
     )
     chromium_path: str = Field("", description="Chromium to scout with; found on PATH when empty")
     vanish_brake_share: float = Field(
-        0.5, gt=0, le=1, description="a sync that would lose more than this share of a seller's products stops"
+        0.3, gt=0, le=1, description="a sync that would lose more than this share of a seller's products stops"
     )
+    vanish_brake_least: int = Field(5, ge=1, description="products that must vanish at once before the brake holds")
 
     public_url: str = Field("http://127.0.0.1:8000", description="address shoppers reach the storefront under")
     upload_max_bytes: int = Field(8_000_000, ge=1, description="largest photo a shopper may upload")

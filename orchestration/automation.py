@@ -58,6 +58,7 @@ refresh_catalog_every_six_hours = dg.ScheduleDefinition(
     name="refresh_catalog_every_six_hours",
     job=refresh_catalog,
     cron_schedule="0 */6 * * *",
+    run_config={"ops": {"scouted_products": {"config": {"only_due": True}}}},
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="The heartbeat: every seller's catalogue four times a day, with all that follows from it.",

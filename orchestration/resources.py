@@ -4,12 +4,15 @@ Resources are the adapters themselves, not `ConfigurableResource`s: Dagster show
 fields of those in its UI, and an address of Postgres may carry a password.
 """
 
-from typing import Any
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import dagster as dg
 
-from marketplace.catalog.products import Seller
-from marketplace.ingestion.sources import CatalogSource, source_for
+from marketplace.errors import MarketplaceError
+from marketplace.ingestion.sync import Ingestion
 from marketplace.settings import Settings
 from marketplace.storage.images import Images
 from marketplace.storage.vectors import Vectors
@@ -19,16 +22,51 @@ from models.embedding.loading import load_encoder
 from orchestration.registry import ModelRegistry
 from orchestration.warehouse_marts import dbt_resource
 
+log = logging.getLogger(__name__)
+S = TypeVar("S")
+R = TypeVar("R")
 
-class Sources:
-    """How each seller's catalogue is read; politeness and safety come from the settings."""
+
+class Ingestions:
+    """Reads sellers' catalogues in one event loop; politeness and safety come from the settings."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def of(self, seller: Seller) -> CatalogSource:
-        """The source that reads this seller's catalogue."""
-        return source_for(seller, self.settings)
+    def each(
+        self, warehouse: Warehouse, images: Images, subjects: Sequence[S], work: Callable[[Ingestion, S], Awaitable[R]]
+    ) -> tuple[list[R], list[str]]:
+        """What the work gave for each subject, several at once, and what went wrong; one bad seller stops no other.
+
+        Raises
+        ------
+        MarketplaceError
+            The first error, when the work failed for every subject.
+        """
+        return asyncio.run(self._each(Ingestion(warehouse, images, self.settings), subjects, work))
+
+    async def _each(
+        self, ingestion: Ingestion, subjects: Sequence[S], work: Callable[[Ingestion, S], Awaitable[R]]
+    ) -> tuple[list[R], list[str]]:
+        done: list[R] = []
+        errors: list[MarketplaceError] = []
+        places = asyncio.Semaphore(self.settings.sellers_at_once)
+
+        async def one(subject: S) -> None:
+            async with places:
+                try:
+                    done.append(await work(ingestion, subject))
+                    log.info("%d of %d sellers done", len(done) + len(errors), len(subjects))
+                except MarketplaceError as error:
+                    errors.append(error)
+                    log.warning("%d of %d sellers: %s", len(done) + len(errors), len(subjects), error)
+
+        async with ingestion, asyncio.TaskGroup() as group:
+            for subject in subjects:
+                group.create_task(one(subject))
+        if errors and not done:
+            raise errors[0]
+        return done, [f"{type(error).__name__}: {error}" for error in errors]
 
 
 class Encoders:
@@ -54,7 +92,7 @@ WarehouseParam = dg.ResourceParam[Warehouse]
 VectorsParam = dg.ResourceParam[Vectors]
 ImagesParam = dg.ResourceParam[Images]
 EncodersParam = dg.ResourceParam[Encoders]
-SourcesParam = dg.ResourceParam[Sources]
+IngestionsParam = dg.ResourceParam[Ingestions]
 RegistryParam = dg.ResourceParam[ModelRegistry]
 
 
@@ -67,7 +105,7 @@ def resources_from(settings: Settings) -> dict[str, Any]:
         ),
         "images": Images(settings.artifacts_folder / "images", max_pixels=settings.image_max_pixels),
         "encoders": Encoders(settings),
-        "sources": Sources(settings),
+        "ingestions": Ingestions(settings),
         "registry": ModelRegistry(settings.mlflow_tracking_uri),
         "dbt": dbt_resource(settings.database_url.get_secret_value()),
     }

@@ -59,6 +59,11 @@ class Seller:
     source_url: str | None
     state: SellerState = "active"
 
+    @property
+    def is_polled(self) -> bool:
+        """Whether the catalogue can be read at any time; a feed that was handed over is read when it comes."""
+        return self.source_kind != "feed" or (self.source_url or "").startswith(("http://", "https://"))
+
 
 @dataclass(frozen=True, slots=True)
 class SourcedProduct:
@@ -126,3 +131,16 @@ class Product:
     first_seen_at: datetime
     last_seen_at: datetime
     last_hydrated_at: datetime
+
+    def as_sourced(self) -> SourcedProduct:
+        """The product as its source last showed it."""
+        return SourcedProduct(
+            source_ref=self.source_ref,
+            title=self.title,
+            url=self.url,
+            description=self.description,
+            category=self.category,
+            price=self.price,
+            image_url=self.image_url,
+            in_stock=self.in_stock,
+        )

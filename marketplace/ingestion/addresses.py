@@ -1,80 +1,99 @@
 """Which addresses may be read: public ones, by http(s), without credentials.
 
-A host name is checked before a request, and the peer again once connected, so that a name
-that leads elsewhere the second time it is asked leads nowhere.
+A name is looked up once, every address it has is checked, and one of those very addresses is
+connected to, so that a name that leads elsewhere the second time it is asked leads nowhere.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ipaddress
+import re
 import socket
-from typing import Any
 from urllib.parse import urlsplit
 
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import NewConnectionError
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from marketplace.errors import SourceRefused, SourceUnavailable
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+READ_PORTS = frozenset({None, 80, 443})
+_CONTROLS = re.compile(r"[\x00-\x20\x7f]")
+_NUMERIC_HOST = re.compile(r"[\[\]0-9a-fA-FxX:.%]+")  # any way of writing an IP address; a name may look like one too
 
 
-class CheckedAdapter(HTTPAdapter):
-    """Connects to public addresses only, whatever a name leads to."""
+class CheckedResolver(AbstractResolver):
+    """Looks a name up once and gives the client the addresses that were checked, and no others.
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Pools whose connections look at their peer before they send anything."""
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _CheckedPool, "https": _CheckedSecurePool}
+    The connection is made to one of them, with the name in Host and SNI as the page's address has it.
+    """
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Every address of the host.
+
+        Raises
+        ------
+        SourceRefused
+            If any is not public.
+        SourceUnavailable
+            If there is none now.
+        """
+        addresses = await asyncio.to_thread(_addresses_of, host, port)
+        _refuse_private(host, addresses)
+        return [_resolved(host, address, port) for address in dict.fromkeys(addresses)]
+
+    async def close(self) -> None:
+        """Nothing is held."""
 
 
-class _CheckedConnection(HTTPConnection):
-    def _new_conn(self) -> socket.socket:
-        return _to_public(self, super()._new_conn())
-
-
-class _CheckedSecureConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _to_public(self, super()._new_conn())
-
-
-class _CheckedPool(HTTPConnectionPool):
-    ConnectionCls = _CheckedConnection
-
-
-class _CheckedSecurePool(HTTPSConnectionPool):
-    ConnectionCls = _CheckedSecureConnection
-
-
-def refuse_unsafe(url: str, *, allow_private: bool) -> None:
-    """Returns for an address that may be read.
+def refuse_malformed(url: str, *, allow_private: bool) -> None:
+    """Returns for an address whose form may be read; a name's addresses are checked as it is connected to.
 
     Raises
     ------
     SourceRefused
-        For another scheme than http(s), credentials, odd ports, or a host with any address that is not public.
-    SourceUnavailable
-        If the host has no address now.
+        For another scheme than http(s), credentials, control characters, odd ports, or an IP address that is not
+        public, however it is written.
     """
+    if _CONTROLS.search(url):
+        raise SourceRefused(f"{url[:200]!r} holds control characters or spaces")
     try:
         parts = urlsplit(url)
         port = parts.port
+        host = URL(url).raw_host  # as the client will read it
     except ValueError as error:
-        raise SourceRefused(f"{url!r} is no address: {error}") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise SourceRefused(f"{url!r} is not http or https")
-    if parts.username or parts.password:
+        raise SourceRefused(f"{url[:200]!r} is no address: {error}") from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not host:
+        raise SourceRefused(f"{url[:200]!r} is not http or https")
+    if parts.username or parts.password or "\\" in url:
         raise SourceRefused(f"{parts.scheme}://{parts.hostname} carries a user name, which no catalogue needs")
     if allow_private:
         return
-    if port not in {None, 80, 443}:
+    if port not in READ_PORTS:
         raise SourceRefused(f"{url!r} names port {port}; only 80 and 443 are read")
-    for address in _addresses_of(parts.hostname, port or 443):
-        if not is_public(address):
-            raise SourceRefused(f"{parts.hostname} leads to {address}, which is not a public address")
+    if _NUMERIC_HOST.fullmatch(host):
+        _refuse_private(host, _addresses_of(host.rstrip("."), port or 443))
+
+
+def refuse_unsafe(url: str, *, allow_private: bool) -> None:
+    """Returns for an address that may be read; the host's name is looked up.
+
+    Raises
+    ------
+    SourceRefused
+        As `refuse_malformed`, and for a host with any address that is not public.
+    SourceUnavailable
+        If the host has no address now.
+    """
+    refuse_malformed(url, allow_private=allow_private)
+    if not allow_private:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _refuse_private(host, _addresses_of(host, parts.port or 443))
 
 
 def connected(url: str, *, allow_private: bool, seconds: float = 15.0) -> socket.socket:
@@ -87,15 +106,12 @@ def connected(url: str, *, allow_private: bool, seconds: float = 15.0) -> socket
     SourceUnavailable
         If the host has no address now, or does not answer.
     """
-    refuse_unsafe(url, allow_private=True)  # all but the addresses, which are checked below as they are dialled
+    refuse_malformed(url, allow_private=allow_private)
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    if not allow_private and port not in {80, 443}:
-        raise SourceRefused(f"{url!r} names port {port}; only 80 and 443 are read")
     addresses = _addresses_of(host, port)
-    private = [address for address in addresses if not is_public(address)]
-    if private and not allow_private:
-        raise SourceRefused(f"{host} leads to {private[0]}, which is not a public address")
+    if not allow_private:
+        _refuse_private(host, addresses)
     for address in dict.fromkeys(addresses):
         with contextlib.suppress(OSError):
             return socket.create_connection((address, port), timeout=seconds)
@@ -124,9 +140,13 @@ def _addresses_of(host: str, port: int) -> list[str]:
     return [str(address[0]) for *_, address in found]
 
 
-def _to_public(connection: HTTPConnection, opened: socket.socket) -> socket.socket:
-    address = str(opened.getpeername()[0])
-    if is_public(address):
-        return opened
-    opened.close()
-    raise NewConnectionError(connection, f"{connection.host} leads to {address}, which is not a public address")
+def _refuse_private(host: str, addresses: list[str]) -> None:
+    private = next((address for address in addresses if not is_public(address)), None)
+    if private is not None:
+        raise SourceRefused(f"{host} leads to {private}, which is not a public address")
+
+
+def _resolved(host: str, address: str, port: int) -> ResolveResult:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    return ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=numeric)

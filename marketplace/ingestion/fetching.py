@@ -1,139 +1,135 @@
 """Fetching what came from outside: bounded in bytes and time, polite, and never into private networks.
 
-Redirects are followed by hand, so that the address of every hop is checked the same way.
+One pooled client serves a whole run, so that what one host bears is counted over all its sellers. Redirects are
+followed by hand, and the address of every hop is checked the same way. Bodies are unpacked by us: a client that
+unpacks what a host sends has done so before anyone could count.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import threading
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import zlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
+from types import TracebackType
+from typing import Self
 from urllib.parse import urljoin, urlsplit
 
-import requests
+import aiohttp
+from multidict import CIMultiDictProxy
 from protego import Protego
-from requests.adapters import HTTPAdapter
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
-from urllib3.exceptions import HTTPError
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from marketplace.errors import SourceRefused, SourceUnavailable
-from marketplace.ingestion.addresses import CheckedAdapter, refuse_unsafe
+from marketplace.ingestion.addresses import CheckedResolver, refuse_malformed
+from marketplace.ingestion.politeness import Host, LeftToNextRun, Patience, Tally
+from marketplace.ingestion.web import GONE, Answer, Validators
 from marketplace.settings import Settings
 
 log = logging.getLogger(__name__)
 LARGEST_PAGE = 5_000_000
+LARGEST_LISTING = 50_000_000
 LARGEST_IMAGE = 15_000_000
-LARGEST_ROBOTS = 512_000
+LARGEST_ROBOTS = 512_000  # what lies beyond is not read, RFC 9309 section 2.5
 MOST_REDIRECTS = 5
-GONE = {404, 410}
+CHUNK = 256 * 1024
 REDIRECTS = {301, 302, 303, 307, 308}
-BUSY = {429, 500, 502, 503, 504}
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How often one address is asked, and how long is waited in between.
-
-    A host that names a pause gets it, up to `longest_pause` seconds; one that wants more is left to the next run.
-    A host that did not answer `give_up_after` times in a row is not asked again in this run.
-    """
-
-    attempts: int = 4
-    first_pause: float = 0.3
-    longest_pause: float = 30.0
-    give_up_after: int = 5
-    sleep: Callable[[float], None] = time.sleep
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """An answer: its status, its whole body, and the address it came from after redirects."""
-
-    status: int
-    content: bytes
-    url: str
+BUSY = {408, 429, 500, 502, 503, 504}
+OVERLOADED = {429, 503}
+KEPT_HEADERS = ("content-type", "link", "x-wp-total", "x-wp-totalpages", "last-modified", "etag")
 
 
 class Busy(SourceUnavailable):
     """The host asks for patience; `pause` is the seconds it named, if it did."""
 
-    def __init__(self, message: str, pause: float | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, url: str, status: int, pause: float | None) -> None:
+        super().__init__(f"{url} answered {status}")
         self.pause = pause
+        self.is_overloaded = status in OVERLOADED
 
 
-@dataclass(slots=True)
-class _Host:
-    places: threading.Semaphore
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    robots: Protego | None = None
-    unanswered: int = 0
-    quiet_until: float = 0.0  # on the monotonic clock
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What is asked for: the address, the largest body, what is known of it, and whom the cost is counted for."""
 
-
-class _OneHop(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """None: requests would read the whole body of a redirect before it tells us where it leads."""
-        return None
+    url: str
+    cap: int
+    tally: Tally
+    known: Validators | None = None
+    asks_leave: bool = True
+    may_be_cut: bool = False
 
 
 class Fetcher:
-    """A pooled client for one run: robots.txt, limits per host, retries, caps.
+    """A pooled client for one run, open for the block of an `async with`.
 
     Parameters
     ----------
     settings
         Concurrency, timeout, name, and whether private addresses may be read (development only).
     patience
-        How often is asked again.
+        How often is asked again, and how long a host may take.
     """
 
-    def __init__(self, settings: Settings, patience: Patience = Patience()) -> None:
+    def __init__(self, settings: Settings, patience: Patience | None = None) -> None:
         self.settings = settings
-        self.patience = patience
-        self._session = _OneHop()
-        self._session.headers["User-Agent"] = settings.user_agent
-        self._session.trust_env = False
-        kind = HTTPAdapter if settings.allow_private_hosts else CheckedAdapter
-        adapter = kind(pool_connections=16, pool_maxsize=settings.hydrate_concurrency)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
-        self._hosts: dict[str, _Host] = {}
-        self._lock = threading.Lock()
+        self.patience = patience or Patience(host_seconds=settings.host_seconds)
+        self._session: aiohttp.ClientSession | None = None
+        self._hosts: dict[str, Host] = {}
 
-    def page(self, url: str) -> Fetched:
-        """A page, if robots.txt allows it; 404 and 410 are answers, not errors.
+    async def __aenter__(self) -> Self:
+        limit = self.settings.fetch_timeout_seconds
+        resolver = None if self.settings.allow_private_hosts else CheckedResolver()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, resolver=resolver, ttl_dns_cache=300),
+            timeout=aiohttp.ClientTimeout(total=2 * limit, sock_connect=limit, sock_read=limit),
+            headers={"User-Agent": self.settings.user_agent, "Accept-Encoding": "gzip, deflate"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def host(self, url: str) -> Host:
+        """The host of an address, as this run knows it."""
+        origin = _origin(url)
+        if origin not in self._hosts:
+            self._hosts[origin] = Host(origin, self.patience, self.settings.per_host_concurrency)
+        return self._hosts[origin]
+
+    async def get(self, errand: Errand) -> Answer:
+        """The answer to an errand: 200, 404, 410 or unchanged.
 
         Raises
         ------
         SourceRefused
-            If robots, scheme or address forbid it, or the page answers 401, 403 or another refusal.
+            If robots, scheme or address forbid it, or it answers 401, 403 or another refusal.
         SourceUnavailable
-            If it did not answer within the retries, or its host has not for several pages in a row.
+            If it did not answer within the retries, or its host is left alone for now.
         """
-        answer = self._patiently(url, LARGEST_PAGE)
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(_may_be_tried_again),
+            stop=stop_after_attempt(self.patience.attempts),
+            wait=self._pause,
+            sleep=partial(self._wait, errand.tally),
+            reraise=True,
+        )
+        answer: Answer = await retrying(self._follow, errand)
         if answer.status not in {200, *GONE}:
-            raise SourceRefused(f"{url} answered {answer.status}")
+            raise SourceRefused(f"{errand.url} answered {answer.status}")
         return answer
 
-    def image(self, url: str) -> bytes:
-        """The bytes of a picture, if robots.txt allows it.
-
-        Raises
-        ------
-        SourceRefused, SourceUnavailable
-            As `page`; a missing picture is refused too.
-        """
-        answer = self._patiently(url, LARGEST_IMAGE)
-        if answer.status != 200:
-            raise SourceRefused(f"the picture {url} answered {answer.status}")
-        return answer.content
-
-    def refuse_forbidden(self, url: str) -> None:
+    async def refuse_forbidden(self, url: str, tally: Tally) -> None:
         """Returns for an address that the host's robots.txt lets us read.
 
         Raises
@@ -141,117 +137,148 @@ class Fetcher:
         SourceRefused
             If it does not.
         SourceUnavailable
-            As `robots`.
-        """
-        if not self.robots(url).can_fetch(url, self.settings.user_agent):
-            raise SourceRefused(f"robots.txt forbids {url}")
-
-    def robots(self, url: str) -> Protego:
-        """The host's robots.txt, read once per run; all is allowed where there is none.
-
-        Raises
-        ------
-        SourceUnavailable
-            If it does not answer: what cannot be asked for leave is not read.
+            If robots.txt does not answer: what cannot be asked for leave is not read.
 
         Source: RFC 9309, section 2.3.1.
         """
-        host = self._host(url)
-        with host.lock:
-            if host.robots is None:
-                host.robots = self._read_robots(url)
-            return host.robots
+        host = self.host(url)
+        if host.robots is None:
+            async with host.reading_robots:
+                if host.robots is None:
+                    host.obey(await self._read_robots(host.origin, tally), self.settings.user_agent)
+        if host.robots is not None and not host.robots.can_fetch(url, self.settings.user_agent):
+            raise SourceRefused(f"robots.txt forbids {url}")
 
-    def close(self) -> None:
-        """Give every connection back."""
-        self._session.close()
-
-    def _host(self, url: str) -> _Host:
-        with self._lock:
-            return self._hosts.setdefault(_origin(url), _Host(threading.Semaphore(self.settings.per_host_concurrency)))
-
-    def _read_robots(self, url: str) -> Protego:
-        answer = self._patiently(f"{_origin(url)}/robots.txt", LARGEST_ROBOTS, ask_leave=False)
+    async def _read_robots(self, origin: str, tally: Tally) -> Protego:
+        errand = Errand(f"{origin}/robots.txt", LARGEST_ROBOTS, tally, asks_leave=False, may_be_cut=True)
+        try:
+            answer = await self.get(errand)
+        except SourceRefused:
+            return Protego.parse("")
         return Protego.parse(answer.content.decode("utf-8", errors="replace") if answer.status == 200 else "")
 
-    def _patiently(self, url: str, cap: int, *, ask_leave: bool = True) -> Fetched:
-        host = self._host(url)
-        if host.unanswered >= self.patience.give_up_after:
-            raise SourceUnavailable(f"{_origin(url)} has not answered {host.unanswered} times in a row")
-        retrying = Retrying(
-            retry=retry_if_exception(self._may_be_tried_again),
-            stop=stop_after_attempt(self.patience.attempts),
-            wait=self._pause,
-            sleep=self.patience.sleep,
-            reraise=True,
-        )
-        try:
-            answer = retrying(self._get, url, cap, ask_leave)
-        except SourceUnavailable:
-            host.unanswered += 1
-            raise
-        host.unanswered = 0
-        return answer
-
-    def _get(self, url: str, cap: int, ask_leave: bool) -> Fetched:
+    async def _follow(self, errand: Errand) -> Answer:
         for _ in range(MOST_REDIRECTS + 1):
-            refuse_unsafe(url, allow_private=self.settings.allow_private_hosts)
-            if ask_leave:
-                self.refuse_forbidden(url)
-            host = self._host(url)
-            with host.places:
-                if (quiet := host.quiet_until - time.monotonic()) > 0:
-                    self.patience.sleep(quiet)
-                answer, onward = self._one_hop(url, cap)
+            refuse_malformed(errand.url, allow_private=self.settings.allow_private_hosts)
+            if errand.asks_leave:
+                await self.refuse_forbidden(errand.url, errand.tally)
+            async with self.host(errand.url).turn(errand.tally):
+                answer, onward = await self._hop(errand)
             if onward is None:
                 return answer
-            url = _joined(url, onward)
-        raise SourceRefused(f"{url} redirects more than {MOST_REDIRECTS} times")
+            errand = replace(errand, url=_joined(errand.url, onward))
+        raise SourceRefused(f"{errand.url} redirects more than {MOST_REDIRECTS} times")
 
-    def _one_hop(self, url: str, cap: int) -> tuple[Fetched, str | None]:
-        limit = self.settings.fetch_timeout_seconds
-        deadline = time.monotonic() + 2 * limit
+    async def _hop(self, errand: Errand) -> tuple[Answer, str | None]:
+        host = self.host(errand.url)
+        errand.tally.requests += 1
         try:
-            with self._session.get(url, stream=True, timeout=limit, allow_redirects=False) as answer:
-                if answer.status_code in BUSY:
-                    raise self._busy(url, answer)
-                if answer.status_code in REDIRECTS and "location" in answer.headers:
-                    return Fetched(answer.status_code, b"", url), answer.headers["location"]
-                return Fetched(answer.status_code, _body(answer, url, cap, deadline), url), None
-        except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
-            raise SourceUnavailable(f"{url} did not answer: {type(error).__name__}") from error
-        except (requests.RequestException, ValueError) as error:
-            raise SourceRefused(f"{url} cannot be read: {error}") from error
+            async with self._opened().get(errand.url, allow_redirects=False, headers=_conditions(errand.known)) as sent:
+                if sent.status in BUSY:
+                    raise Busy(errand.url, sent.status, _retry_after(sent.headers))
+                answer = await _answer(sent, errand)
+                host.answered()
+                onward = sent.headers.get("location") if sent.status in REDIRECTS else None
+                return answer, onward
+        except Busy as error:
+            host.failed(error.pause, is_overloaded=error.is_overloaded)
+            raise
+        except (aiohttp.InvalidURL, aiohttp.ContentTypeError, ValueError) as error:
+            raise SourceRefused(f"{errand.url} cannot be read: {error}") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            host.failed()
+            reason = "too slow" if isinstance(error, TimeoutError) else type(error).__name__
+            raise SourceUnavailable(f"{errand.url} did not answer: {reason}") from error
 
-    def _busy(self, url: str, answer: requests.Response) -> Busy:
-        pause = _retry_after(answer)
-        if pause is not None and pause <= self.patience.longest_pause:
-            self._host(url).quiet_until = time.monotonic() + pause  # for every thread that reads this host
-        return Busy(f"{url} answered {answer.status_code}", pause)
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("the fetcher is used outside its `async with`")
+        return self._session
 
-    def _may_be_tried_again(self, error: BaseException) -> bool:
-        longest = self.patience.longest_pause
-        wants_longer = isinstance(error, Busy) and error.pause is not None and error.pause > longest
-        return isinstance(error, SourceUnavailable) and not wants_longer
+    async def _wait(self, tally: Tally, seconds: float) -> None:
+        tally.polite_seconds += seconds
+        await self.patience.sleep(seconds)
 
     def _pause(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, Busy) and error.pause is not None:
-            return error.pause
-        return wait_exponential_jitter(multiplier=self.patience.first_pause, max=5)(state)
+            return 0.0  # the host's turn waits for it
+        first = self.patience.first_pause
+        return wait_exponential_jitter(multiplier=first, max=5, jitter=first)(state)
 
 
-def _body(answer: requests.Response, url: str, cap: int, deadline: float) -> bytes:
+def _may_be_tried_again(error: BaseException) -> bool:
+    return isinstance(error, SourceUnavailable) and not isinstance(error, LeftToNextRun)
+
+
+def _conditions(known: Validators | None) -> dict[str, str]:
+    conditions = {}
+    if known is not None and known.etag:
+        conditions["If-None-Match"] = known.etag
+    if known is not None and known.last_modified:
+        conditions["If-Modified-Since"] = known.last_modified
+    return conditions
+
+
+async def _answer(sent: aiohttp.ClientResponse, errand: Errand) -> Answer:
+    headers = {name: sent.headers[name] for name in KEPT_HEADERS if name in sent.headers}
+    if sent.status == 304 and errand.known is not None:
+        errand.tally.not_modified += 1
+        return Answer(200, b"", errand.url, headers, errand.known, is_unchanged=True)
+    if sent.status != 200:
+        return Answer(sent.status, b"", errand.url, headers)
+    content = await _body(sent, errand)
+    read = Validators(headers.get("etag"), headers.get("last-modified"), hashlib.sha256(content).hexdigest())
+    if errand.known is not None and errand.known.content_sha256 == read.content_sha256:
+        errand.tally.not_modified += 1
+        return Answer(200, b"", errand.url, headers, read, is_unchanged=True)
+    return Answer(200, content, errand.url, headers, read)
+
+
+async def _body(sent: aiohttp.ClientResponse, errand: Errand) -> bytes:
     parts: list[bytes] = []
     size = 0
-    while part := answer.raw.read1(65_536, decode_content=True):  # returns what has come, so a drip meets the deadline
+    async for part in _unpacked(sent, errand):
         size += len(part)
-        if size > cap:
-            raise SourceRefused(f"{url} is larger than {cap} bytes")
-        if time.monotonic() > deadline:
-            raise SourceUnavailable(f"{url} is too slow")
         parts.append(part)
+        if size > errand.cap:
+            sent.close()  # the rest is not worth reading to keep the connection
+            if errand.may_be_cut:
+                return b"".join(parts)[: errand.cap]
+            raise SourceRefused(f"{errand.url} is larger than {errand.cap} bytes")
     return b"".join(parts)
+
+
+async def _unpacked(sent: aiohttp.ClientResponse, errand: Errand) -> AsyncIterator[bytes]:
+    unpack = _unpacker(sent.headers.get("content-encoding", ""), errand.url)
+    async for chunk in sent.content.iter_any():
+        errand.tally.bytes_received += len(chunk)
+        if unpack is None:
+            yield chunk
+            continue
+        packed = chunk
+        while packed:
+            part, packed = unpack(packed)
+            yield part
+
+
+def _unpacker(encoding: str, url: str) -> Callable[[bytes], tuple[bytes, bytes]] | None:
+    """A step that unpacks at most `CHUNK` bytes and returns them with what is still packed."""
+    encoding = encoding.strip().lower()
+    if encoding in {"", "identity"}:
+        return None
+    if encoding not in {"gzip", "x-gzip", "deflate"}:
+        raise SourceRefused(f"{url} is packed as {encoding[:80]!r}, which was not asked for")
+    stream = zlib.decompressobj(47 if "gzip" in encoding else 15)
+
+    def step(packed: bytes) -> tuple[bytes, bytes]:
+        try:
+            part = stream.decompress(packed, CHUNK)
+        except zlib.error as error:
+            raise SourceRefused(f"{url} cannot be unpacked: {error}") from error
+        return part, b"" if stream.eof else stream.unconsumed_tail
+
+    return step
 
 
 def _joined(url: str, onward: str) -> str:
@@ -269,8 +296,8 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _retry_after(answer: requests.Response) -> float | None:
-    named = answer.headers.get("retry-after", "")
+def _retry_after(headers: CIMultiDictProxy[str]) -> float | None:
+    named = headers.get("retry-after", "")
     if named.isdecimal():
         return float(named)
     try:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from marketplace.catalog.products import Seller, SourcedProduct
 from marketplace.errors import ConfigurationError
+from marketplace.ingestion.web import Validators
 from marketplace.settings import Settings
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from marketplace.ingestion.visits import Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +25,14 @@ class ProductRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """One answer that a scan rested on; when all are the same again, so is the scan."""
+
+    url: str
+    validators: Validators
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """What a scan found, in order of discovery.
 
@@ -37,28 +42,16 @@ class Scan:
     refs: tuple[ProductRef, ...]
     is_complete: bool
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Hydration:
-    """What became of one product: read, gone, or refused with the reason.
-
-    `image` holds the bytes of the picture as fetched; None where there is none, and then
-    `image_refusal` says why if one was promised.
-    """
-
-    ref: ProductRef
-    product: SourcedProduct | None
-    image: bytes | None = None
-    is_gone: bool = False
-    refusal: str = ""
-    image_refusal: str = ""
+    traces: tuple[Trace, ...] = ()
 
 
 class CatalogSource(Protocol):
     """Reads one seller's catalogue: first what there is, then each product."""
 
-    def scout(self) -> Scan:
+    reader: str
+    """Name and version of the reader; pages that another one read are read again."""
+
+    async def scout(self, web: Visit) -> Scan:
         """What the catalogue shows.
 
         Raises
@@ -67,11 +60,29 @@ class CatalogSource(Protocol):
             If it does not answer; a rerun may find it awake.
         SourceRefused
             If it must not be read.
+        FeedRejected
+            If it is a feed that cannot be read as a whole.
         """
         ...
 
-    def hydrate(self, refs: Sequence[ProductRef]) -> Iterator[Hydration]:
-        """One outcome for each product, in the order asked for; one bad product stops no other."""
+    def product_of(self, ref: ProductRef, content: bytes | None) -> SourcedProduct:
+        """The product as its page shows it, or as its listing did where `ref.harvest` says all; pure.
+
+        Raises
+        ------
+        InputRejected
+            If that shows no product, naming what is wrong.
+        """
+        ...
+
+    def picture(self, where: str) -> bytes | None:
+        """The bytes of a picture that lies beside a feed, None for one that must be fetched.
+
+        Raises
+        ------
+        InputRejected
+            If it should lie there and does not.
+        """
         ...
 
 
@@ -88,36 +99,19 @@ def source_for(seller: Seller, settings: Settings) -> CatalogSource:
     if seller.source_kind == "feed":
         from marketplace.ingestion.feeds import Feed
 
-        return Feed(Path(seller.source_url), seller, settings)
-    from marketplace.ingestion.shop_pages import ShopPages
+        return Feed(seller, settings)
+    if seller.source_kind == "shopify":
+        from marketplace.ingestion.shopify import Shopify
 
-    return ShopPages(seller, settings)
+        return Shopify(seller, settings)
+    if seller.source_kind == "woocommerce":
+        from marketplace.ingestion.woocommerce import WooCommerce
 
+        return WooCommerce(seller, settings)
+    if seller.source_kind == "web_shop":
+        from marketplace.ingestion.web_shops import WebShop
 
-def hydrated_at_once(
-    hydrate: Callable[[ProductRef], Hydration], refs: Sequence[ProductRef], *, threads: int
-) -> Iterator[Hydration]:
-    """The outcome for each product, in order, worked out by several threads.
+        return WebShop(seller, settings)
+    from marketplace.ingestion.whatsapp import WhatsAppCatalog
 
-    Threads run a little ahead of the reader and no further, so that pictures do not pile up in memory.
-    """
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="hydrate")
-    guarded = partial(_never_raising, hydrate)
-    ahead: deque[Future[Hydration]] = deque()
-    try:
-        for ref in refs:
-            ahead.append(pool.submit(guarded, ref))
-            if len(ahead) >= 2 * threads:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _never_raising(hydrate: Callable[[ProductRef], Hydration], ref: ProductRef) -> Hydration:
-    try:
-        return hydrate(ref)
-    except Exception as error:  # whatever one page brings about, it must not stop the others
-        log.exception("%s could not be read", ref.source_ref)
-        return Hydration(ref, None, refusal=f"{type(error).__name__}: {error}")
+    return WhatsAppCatalog(seller, settings)

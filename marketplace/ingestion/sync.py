@@ -1,32 +1,45 @@
 """A sync of one seller: scan, read, store what changed, and leave an audit row.
 
-Products are written in small transactions by natural key and content hash, so a sync that
-dies anywhere and is followed by another ends in the state of one that did not die.
+Products are written in small transactions by natural key, with what their pages said and what could not be
+read, so a sync that dies anywhere and is followed by another ends in the state of one that did not die. Everything
+a sync records is dated by its scan; when we came to know it is kept beside that.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from marketplace.catalog.changes import Change, changes_between
-from marketplace.catalog.products import Product, Seller, SourcedProduct
-from marketplace.errors import ImageRejected, MarketplaceError
-from marketplace.ingestion.sources import CatalogSource, Hydration, ProductRef
-from marketplace.storage import syncs
+from marketplace.catalog.products import Product, Seller
+from marketplace.errors import MarketplaceError
+from marketplace.ingestion.browser import Chromium
+from marketplace.ingestion.fetching import Fetcher
+from marketplace.ingestion.hydrating import Hydration, Hydrator, Knowledge, PageSeen, Refusal
+from marketplace.ingestion.politeness import Patience, Tally
+from marketplace.ingestion.sources import CatalogSource, ProductRef, Scan, Trace, source_for
+from marketplace.ingestion.visits import Visit
+from marketplace.ingestion.web import Validators
+from marketplace.settings import Settings
+from marketplace.storage import poison, removals, syncs
 from marketplace.storage.catalog import products_of
 from marketplace.storage.images import Images
+from marketplace.storage.kept_pages import KeptPages
+from marketplace.storage.product_writes import Sighting, Writes
+from marketplace.storage.syncs import ScannedPage, ScannedRef
 from marketplace.storage.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
-BATCH = 25
-FEW_PRODUCTS = 4
-Progress = Callable[[int, int], None]
+BATCH = 50
+Progress = Callable[[str, int, int], None]
+SourceOf = Callable[[Seller, Settings], CatalogSource]
 
 
 @dataclass(slots=True)
@@ -46,11 +59,24 @@ class SyncAudit:
     price_changed: int = 0
     other_changed: int = 0
     unchanged: int = 0
-    refusals: list[dict[str, str]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    errors: Counter[str] = field(default_factory=Counter)
+    cost: Tally = field(default_factory=Tally)
 
-    def refuse(self, source_ref: str, reason: str) -> None:
+    @property
+    def refusals(self) -> list[dict[str, Any]]:
+        """The products and pictures that were refused, with the reason."""
+        return [event for event in self.events if event["kind"] in {"refused", "picture_refused"}]
+
+    def refuse(self, source_ref: str, refusal: Refusal) -> None:
         """Keep why a product or its picture was refused."""
-        self.refusals.append({"source_ref": source_ref, "reason": reason[:500]})
+        kind = "picture_refused" if refusal.stage == "picture" else "refused"
+        self.note_event(kind, refusal.reason[:500], source_ref, refusal.error)
+        self.errors[refusal.error] += 1
+
+    def note_event(self, kind: str, reason: str, source_ref: str | None = None, error: str | None = None) -> None:
+        """Keep something that went otherwise than planned."""
+        self.events.append({"kind": kind, "source_ref": source_ref, "error": error, "reason": reason})
 
     def count(self, products: Mapping[str, int], changed: int) -> None:
         """Take over how many products are recorded with each kind of change, and how many of those read with any."""
@@ -65,189 +91,343 @@ class SyncAudit:
         """Say how far it came, unless it was braked."""
         if self.status == "braked":
             return
+        first = self.refusals[0]["reason"] if self.refusals else ""
         if self.failed and not self.hydrated:
             self.status = "failed"
-            self.note = f"none of {self.scouted} products could be read; the first: {self.refusals[0]['reason']}"
-        elif not is_complete:
+            self.note = f"none of {self.scouted} products could be read; the first: {first}"
+        elif self.failed > self.hydrated:
+            self.status = "failed"
+            self.note = f"only {self.hydrated} of {self.scouted} products could be read; the first refused: {first}"
+        elif not is_complete or any(name in self.errors for name in ("SourceUnavailable", "Busy", "LeftToNextRun")):
             self.status = "partial"
 
     def outcome(self) -> dict[str, Any]:
         """The columns of the audit row."""
-        left_out = {"sync_id", "seller_id", "scouted", "refusals"}
-        return {name: value for name, value in asdict(self).items() if name not in left_out}
+        left_out = {"sync_id", "seller_id", "scouted", "events", "cost"}
+        counted = {name: value for name, value in asdict(self).items() if name not in left_out}
+        return {**counted, **asdict(self.cost), "errors": dict(self.errors)}
 
 
-def sync_seller(
-    warehouse: Warehouse,
-    images: Images,
-    source: CatalogSource,
-    seller: Seller,
-    *,
-    trigger: str,
-    now: datetime,
-    brake_share: float,
-    progress: Progress | None = None,
-) -> SyncAudit:
-    """Scan and read one seller; what was found and done."""
-    sync_id = scout_seller(warehouse, source, seller, trigger=trigger, now=now)
-    return hydrate_seller(
-        warehouse, images, source, seller, sync_id, now=now, brake_share=brake_share, progress=progress
-    )
+class Ingestion:
+    """Everything that syncs of one run share, open for the block of an `async with`: client, browser, stores.
 
-
-def scout_seller(
-    warehouse: Warehouse,
-    source: CatalogSource,
-    seller: Seller,
-    *,
-    trigger: str,
-    run_id: str | None = None,
-    now: datetime,
-) -> str:
-    """The id of a new sync whose scan is stored and waits to be hydrated.
-
-    Raises
-    ------
-    MarketplaceError
-        What the source raised; the sync is then closed as failed, with the reason.
+    Parameters
+    ----------
+    source_of
+        Which source reads a seller; its own by default.
+    patience
+        What hosts are given.
+    clock
+        The instant at which something is recorded.
     """
-    sync_id = uuid.uuid4().hex
-    opened = {"sync_id": sync_id, "seller_id": seller.seller_id, "run_id": run_id, "trigger": trigger}
-    try:
-        scan = source.scout()
-    except MarketplaceError as error:
-        syncs.add_failed_sync(warehouse, opened, str(error), now)
-        raise
-    pages = [(ref.source_ref, ref.url) for ref in scan.refs]
-    syncs.add_scan(warehouse, opened, pages, is_complete=scan.is_complete, note=scan.note, now=now)
-    log.info("%s shows %d products, complete: %s", seller.handle, len(scan.refs), scan.is_complete)
-    return sync_id
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        images: Images,
+        settings: Settings,
+        *,
+        source_of: SourceOf = source_for,
+        patience: Patience | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.warehouse = warehouse
+        self.images = images
+        self.settings = settings
+        self.source_of = source_of
+        self.clock = clock
+        self.fetcher = Fetcher(settings, patience)
+        self.chromium = Chromium(settings)
+        self.kept = KeptPages(settings.artifacts_folder / "pages")
+
+    async def __aenter__(self) -> Self:
+        await self.fetcher.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.chromium.__aexit__(kind, error, trace)
+        await self.fetcher.__aexit__(kind, error, trace)
+
+    async def sync(
+        self,
+        seller: Seller,
+        *,
+        trigger: str,
+        brake_share: float | None = None,
+        run_id: str | None = None,
+        progress: Progress | None = None,
+    ) -> SyncAudit:
+        """Scan and read one seller; what was found and done. Raises as `scout` and `hydrate`."""
+        sync_id = await self.scout(seller, trigger=trigger, run_id=run_id)
+        _tell(progress, "scouted", 0, 0)
+        return await self.hydrate(seller, sync_id, brake_share=brake_share, progress=progress)
+
+    async def scout(self, seller: Seller, *, trigger: str, run_id: str | None = None) -> str:
+        """The id of a new sync whose scan is stored and waits to be hydrated.
+
+        Raises
+        ------
+        MarketplaceError
+            What the source raised; the sync is then closed as failed, with the reason.
+        """
+        sync_id, now = uuid.uuid4().hex, self.clock()
+        opened = {"sync_id": sync_id, "seller_id": seller.seller_id, "run_id": run_id, "trigger": trigger}
+        try:
+            web = await asyncio.to_thread(self._visit, seller)
+            scan = await self.source_of(seller, self.settings).scout(web)
+        except MarketplaceError as error:
+            await asyncio.to_thread(syncs.add_failed_sync, self.warehouse, opened, str(error), now)
+            raise
+        await asyncio.to_thread(
+            syncs.add_scan,
+            self.warehouse,
+            opened,
+            [ScannedRef(ref.source_ref, ref.url, ref.harvest) for ref in scan.refs],
+            _pages_of_scan(scan, web),
+            is_complete=scan.is_complete,
+            note=scan.note,
+            now=now,
+        )
+        log.info("%s shows %d products, complete: %s", seller.handle, len(scan.refs), scan.is_complete)
+        return sync_id
+
+    async def hydrate(
+        self, seller: Seller, sync_id: str, *, brake_share: float | None = None, progress: Progress | None = None
+    ) -> SyncAudit:
+        """What the sync found, after everything its scan saw was read and stored.
+
+        A product is gone when its page answered 404 or 410, or a complete scan did not show it; but when more
+        than `brake_share` of the seller's live products (the setting's, unless given) would go at once, or the scan
+        showed none at all, none goes, the brake is raised, and a person decides. A share of 1 takes the brake off.
+
+        Raises
+        ------
+        StoreUnreachable
+            If Postgres fails, or another sync of this seller is under way.
+        """
+        share = self.settings.vanish_brake_share if brake_share is None else brake_share
+        with syncs.sole_sync(self.warehouse, seller):
+            reading = await asyncio.to_thread(_Reading.begin, self, seller, sync_id, share)
+            if len(reading.scan.refs) < reading.scan.scouted:
+                reading.audit.status, reading.audit.note = "failed", syncs.SUPERSEDED
+            else:
+                await reading.run(progress)
+            audit = reading.audit
+            await asyncio.to_thread(
+                syncs.close_sync, self.warehouse, sync_id, audit.outcome(), audit.events, self.clock()
+            )
+        _tell(progress, "closed", audit.scouted, audit.scouted)
+        log.info(
+            "%s: %d new, %d gone, %d prices, %d other, %d unchanged, %d refused",
+            seller.handle, audit.new, audit.gone, audit.price_changed, audit.other_changed, audit.unchanged,
+            audit.failed,
+        )  # fmt: skip
+        return audit
+
+    def _visit(self, seller: Seller) -> Visit:
+        with self.warehouse.begin() as connection:
+            pages = syncs.pages_of(connection, seller.seller_id)
+            refs = syncs.last_whole_scan(connection, seller.seller_id)
+        known = {page.url: _validators(page) for page in pages.values() if page.role == "listing"}
+        traces = tuple(Trace(page.url, _validators(page)) for page in pages.values() if page.role == "trace")
+        last = None
+        if refs is not None:
+            last = Scan(tuple(ProductRef(ref.source_ref, ref.url, ref.harvest) for ref in refs), True, traces=traces)
+        return Visit(self.fetcher, self.chromium, self.kept, known, last)
 
 
-def hydrate_seller(
-    warehouse: Warehouse,
-    images: Images,
-    source: CatalogSource,
-    seller: Seller,
-    sync_id: str,
-    *,
-    now: datetime,
-    brake_share: float,
-    progress: Progress | None = None,
-) -> SyncAudit:
-    """What the sync found, after everything its scan saw was read and stored.
+@dataclass(slots=True)
+class _Reading:
+    """One seller's scan while it is read."""
 
-    A product is gone when its page answered 404 or 410, or a complete scan did not show it; but when more
-    than `brake_share` of the seller's live products would go at once, or the scan showed none at all, none
-    goes and the sync is braked. A share of 1 takes the brake off.
+    owner: Ingestion
+    seller: Seller
+    scan: syncs.OpenScan
+    known: Mapping[str, Product]
+    letters: Mapping[str, poison.Letter]
+    hydrator: Hydrator
+    audit: SyncAudit
+    sighting: Sighting
+    brake_share: float
+    vanished: set[str] = field(default_factory=set)
 
-    Raises
-    ------
-    StoreUnreachable
-        If Postgres fails, or another sync of this seller is under way.
-    """
-    with syncs.sole_sync(warehouse, seller):
-        with warehouse.begin() as connection:
+    @classmethod
+    def begin(cls, owner: Ingestion, seller: Seller, sync_id: str, brake_share: float) -> _Reading:
+        with owner.warehouse.begin() as connection:
             scan = syncs.open_scan(connection, sync_id)
             known = products_of(connection, seller.seller_id)
-        audit = SyncAudit(sync_id, seller.seller_id, note=scan.note, scouted=scan.scouted)
-        if len(scan.pages) < scan.scouted:
-            audit.status, audit.note = "failed", syncs.SUPERSEDED
-        else:
-            refs = [ProductRef(*page) for page in scan.pages]
-            target = _Target(warehouse, images, seller, known, audit, now)
-            vanished = target.read(source, refs, progress)
-            if scan.is_complete:
-                vanished |= known.keys() - {ref.source_ref for ref in refs}
-            target.remove({ref for ref in vanished if not known[ref].is_gone}, brake_share)
-            audit.count(*syncs.recorded_changes(warehouse, sync_id))
-            audit.conclude(scan.is_complete)
-        syncs.close_sync(warehouse, sync_id, audit.outcome(), audit.refusals, datetime.now(UTC))
-    log.info(
-        "%s: %d new, %d gone, %d prices, %d other, %d unchanged, %d refused",
-        seller.handle, audit.new, audit.gone, audit.price_changed, audit.other_changed, audit.unchanged, audit.failed,
-    )  # fmt: skip
-    return audit
+            letters = poison.letters_of(connection, seller.seller_id)
+            pages = syncs.pages_of(connection, seller.seller_id)
+        web = Visit(owner.fetcher, owner.chromium, owner.kept)
+        seen = {url: PageSeen(url, page.role, _validators(page), page.read_as or "") for url, page in pages.items()}
+        source = owner.source_of(seller, owner.settings)
+        hydrator = Hydrator(source, web, owner.images, Knowledge(known, seen), owner.settings.hydrate_concurrency)
+        audit = SyncAudit(sync_id, seller.seller_id, note=scan.note, scouted=scan.scouted, cost=web.tally)
+        sighting = Sighting(seller.seller_id, sync_id, scan.seen_at, owner.clock())
+        return cls(owner, seller, scan, known, letters, hydrator, audit, sighting, brake_share)
 
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    warehouse: Warehouse
-    images: Images
-    seller: Seller
-    known: Mapping[str, Product]
-    audit: SyncAudit
-    now: datetime
-
-    def read(self, source: CatalogSource, refs: Sequence[ProductRef], progress: Progress | None) -> set[str]:
-        """The known products whose page is gone, once all others are stored."""
-        vanished: set[str] = set()
-        done = 0
-        for batch in _batches(_counted(source.hydrate(refs), len(refs), progress), BATCH):
-            for hydration in batch:
-                if hydration.is_gone:
-                    vanished |= {hydration.ref.source_ref} & self.known.keys()
-                elif hydration.product is None:
-                    self.audit.failed += 1
-                    self.audit.refuse(hydration.ref.source_ref, hydration.refusal)
-            self.store([(one.product, self.picture(one, one.product)) for one in batch if one.product])
+    async def run(self, progress: Progress | None) -> None:
+        refs = [ProductRef(ref.source_ref, ref.url, ref.harvest) for ref in self.scan.refs]
+        due = [ref for ref in refs if not self._is_left_alone(ref)]
+        done = len(refs) - len(due)
+        async for batch in _batches(self.hydrator.read(due), BATCH):
+            _tell(progress, "fetched", done, len(refs))
+            await asyncio.to_thread(self._store, batch)
             done += len(batch)
+            _tell(progress, "stored", done, len(refs))
             log.info("%s: read %d of %d products", self.seller.handle, done, len(refs))
-        return vanished
+        if self.scan.is_complete:
+            self.vanished |= self.known.keys() - {ref.source_ref for ref in refs}
+        await asyncio.to_thread(self._remove)
+        _tell(progress, "removed", done, len(refs))
+        recorded = await asyncio.to_thread(syncs.recorded_changes, self.owner.warehouse, self.audit.sync_id)
+        self.audit.count(*recorded)
+        self.audit.conclude(self.scan.is_complete)
 
-    def store(self, read: Sequence[tuple[SourcedProduct, str | None]]) -> None:
-        unchanged: list[int] = []
-        with self.warehouse.begin() as connection:
-            for product, image_sha256 in read:
-                before = self.known.get(product.source_ref)
-                changes = changes_between(before, product, image_sha256) if before else [Change("new")]
+    def _is_left_alone(self, ref: ProductRef) -> bool:
+        letter = self.letters.get(ref.source_ref)
+        if letter is None or not letter.is_left_alone(self.owner.clock(), self.hydrator.harvested(ref)):
+            return False
+        self.audit.failed += 1
+        self.audit.refuse(ref.source_ref, Refusal(letter.stage, letter.error, letter.reason))
+        return True
+
+    def _store(self, batch: Sequence[Hydration]) -> None:
+        writes = Writes(self.sighting)
+        read: list[str] = []
+        failures: list[poison.Failure] = []
+        for hydration in batch:
+            ref = hydration.ref
+            for refusal in hydration.refusals:
+                self.audit.refuse(ref.source_ref, refusal)
+            if hydration.is_refused:
+                self.audit.failed += 1
+                failures += self._failures(hydration)
+                continue
+            read.append(ref.source_ref)
+            if hydration.is_gone:
+                self.vanished |= {ref.source_ref} & self.known.keys()
+            else:
                 self.audit.hydrated += 1
-                if before and not changes:
-                    unchanged.append(before.product_id)
-                    continue
-                syncs.store_product(
-                    connection, self.seller.seller_id, self.audit.sync_id, product, image_sha256, changes, self.now
-                )
-            syncs.store_sighting(connection, unchanged, self.now)
+                self._put(writes, hydration)
+        letters = [ref for ref in read if ref in self.letters]
+        with self.owner.warehouse.begin() as connection:
+            writes.write(connection)
+            pages = [_scanned(page) for hydration in batch for page in hydration.pages]
+            syncs.keep_pages(connection, self.seller.seller_id, pages, self.sighting.seen_at)
+            poison.note_failures(connection, self.seller.seller_id, failures, self.owner.clock())
+            if letters:
+                poison.resolve(connection, self.seller.seller_id, letters)
 
-    def picture(self, hydration: Hydration, product: SourcedProduct) -> str | None:
-        if hydration.image is not None:
-            try:
-                return self.images.put(hydration.image)
-            except ImageRejected as error:
-                self.audit.refuse(product.source_ref, f"image: {error}")
-                return None
-        if hydration.image_refusal:
-            self.audit.refuse(product.source_ref, f"image: {hydration.image_refusal}")
-            before = self.known.get(product.source_ref)
-            if before is not None and before.image_url == product.image_url:
-                return before.image_sha256  # the picture did not answer today; the one we have still stands
-        return None
+    def _put(self, writes: Writes, hydration: Hydration) -> None:
+        known = self.known.get(hydration.ref.source_ref)
+        if hydration.product is None and known is not None:
+            changes = [] if hydration.image_sha256 == known.image_sha256 else [_new_picture(known, hydration)]
+            shown = known.as_sourced()
+        elif hydration.product is not None:
+            shown = hydration.product
+            changes = changes_between(known, shown, hydration.image_sha256) if known else [Change("new")]
+        else:
+            raise AssertionError(f"{hydration.ref.source_ref} is unchanged and not known")
+        if known is not None and not changes:
+            writes.unchanged(known)
+        else:
+            writes.shown(shown, hydration.image_sha256, known, changes, hydration.evidence)
 
-    def remove(self, vanished: set[str], brake_share: float) -> None:
-        live = sum(not product.is_gone for product in self.known.values())
-        is_many = len(vanished) > brake_share * live and live >= FEW_PRODUCTS
-        shows_nothing = self.audit.scouted == 0 and brake_share < 1
-        if vanished and (is_many or shows_nothing):
-            self.audit.status = "braked"
-            self.audit.note = (
-                f"{len(vanished)} of {live} products would vanish at once, more than {brake_share:.0%}; "
-                "none was removed"
+    def _failures(self, hydration: Hydration) -> list[poison.Failure]:
+        """What will not mend itself; a host that does not answer is asked again at the next sync anyhow."""
+        return [
+            poison.Failure(
+                hydration.ref.source_ref,
+                hydration.ref.url,
+                refusal.stage,
+                refusal.error,
+                refusal.reason,
+                self.hydrator.harvested(hydration.ref),
             )
-            log.warning("%s: %s", self.seller.handle, self.audit.note)
-        elif vanished:
-            gone = [self.known[ref].product_id for ref in sorted(vanished)]
-            syncs.mark_gone(self.warehouse, self.seller.seller_id, self.audit.sync_id, gone, self.now)
+            for refusal in hydration.refusals
+            if refusal.error not in {"SourceUnavailable", "Busy", "LeftToNextRun"}
+        ]
+
+    def _remove(self) -> None:
+        live = sum(not product.is_gone for product in self.known.values())
+        vanished = {ref for ref in self.vanished if not self.known[ref].is_gone}
+        with self.owner.warehouse.begin() as connection:
+            brake = removals.open_brake(connection, self.seller.seller_id)
+            allowed = vanished & brake.vanished if brake is not None and brake.state == "released" else set()
+            unproven = vanished - allowed
+            if self._is_too_many(len(unproven), live):
+                self._brake(connection, unproven, live, brake)
+                unproven = set()
+            elif brake is not None and self.scan.is_complete:
+                was_accepted = bool(allowed) or self.brake_share >= 1
+                removals.settle_brake(connection, brake, "spent" if was_accepted else "cleared", self.owner.clock())
+            writes = Writes(self.sighting)
+            for ref in sorted(allowed | unproven):
+                writes.gone(self.known[ref])
+            writes.write(connection)
+            poison.resolve(connection, self.seller.seller_id, allowed | unproven)
+
+    def _is_too_many(self, vanishing: int, live: int) -> bool:
+        if not vanishing or self.brake_share >= 1:
+            return False
+        is_many = vanishing > self.brake_share * live and vanishing >= self.owner.settings.vanish_brake_least
+        return is_many or self.audit.scouted == 0
+
+    def _brake(self, connection: Any, vanishing: set[str], live: int, before: removals.Brake | None) -> None:
+        self.audit.status = "braked"
+        self.audit.note = (
+            f"{len(vanishing)} of {live} products would vanish at once, more than {self.brake_share:.0%}; none was "
+            f"removed. If they are truly gone: soko brake release {self.seller.handle}"
+        )
+        self.audit.note_event("braked", self.audit.note)
+        log.warning("%s: %s", self.seller.handle, self.audit.note)
+        removals.raise_brake(
+            connection,
+            self.seller.seller_id,
+            self.audit.sync_id,
+            vanishing,
+            live=live,
+            before=before,
+            now=self.owner.clock(),
+        )
 
 
-def _counted(hydrations: Iterable[Hydration], total: int, progress: Progress | None) -> Iterator[Hydration]:
-    for done, hydration in enumerate(hydrations, 1):
-        if progress:
-            progress(done, total)
-        yield hydration
+def _new_picture(known: Product, hydration: Hydration) -> Change:
+    return Change("image", "image", known.image_sha256, hydration.image_sha256)
 
 
-def _batches(items: Iterable[Hydration], size: int) -> Iterator[list[Hydration]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
+def _pages_of_scan(scan: Scan, web: Visit) -> list[ScannedPage]:
+    listings = [(url, "listing", seen) for url, seen in web.learned.items()]
+    traces = [(trace.url, "trace", trace.validators) for trace in scan.traces]
+    return [
+        ScannedPage(url, role, seen.etag, seen.last_modified, seen.content_sha256, f"{place:06d}")
+        for place, (url, role, seen) in enumerate([*listings, *traces])
+    ]
+
+
+def _scanned(page: PageSeen) -> ScannedPage:
+    seen = page.validators
+    return ScannedPage(page.url, page.role, seen.etag, seen.last_modified, seen.content_sha256, page.read_as)
+
+
+def _validators(page: ScannedPage) -> Validators:
+    return Validators(page.etag, page.last_modified, page.content_sha256)
+
+
+def _tell(progress: Progress | None, step: str, done: int, total: int) -> None:
+    if progress is not None:
+        progress(step, done, total)
+
+
+async def _batches(items: AsyncIterator[Hydration], size: int) -> AsyncIterator[list[Hydration]]:
+    batch: list[Hydration] = []
+    async for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
         yield batch

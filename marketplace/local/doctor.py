@@ -16,7 +16,7 @@ import psutil
 import requests
 
 from marketplace.errors import ArtifactUnavailable, ConfigurationError, MarketplaceError, StoreUnreachable
-from marketplace.ingestion.shop_pages import chromium
+from marketplace.ingestion.browser import chromium
 from marketplace.local.home import Home
 from marketplace.local.processes import alive, memory_of
 from marketplace.local.state import State

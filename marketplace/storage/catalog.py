@@ -14,7 +14,7 @@ from marketplace.catalog.prices import minor_digits
 from marketplace.catalog.products import Price, Product, Seller
 from marketplace.catalog.quality import RULES_VERSION, Judged, judge
 from marketplace.errors import NotFound
-from marketplace.storage.tables import product_quality, products
+from marketplace.storage.tables import product_quality, products, sync_runs
 from marketplace.storage.tables import sellers as sellers_table
 from marketplace.storage.warehouse import Warehouse
 
@@ -29,6 +29,30 @@ def sellers(warehouse: Warehouse, *, active_only: bool = True) -> list[Seller]:
         statement = statement.where(sellers_table.c.state == "active")
     with warehouse.begin() as connection:
         return [Seller(**row) for row in connection.execute(statement).mappings()]
+
+
+def sellers_due(warehouse: Warehouse, *, before: datetime) -> list[Seller]:
+    """Active sellers whose catalogue can be polled and whose last good sync began before that instant, or never did.
+
+    One whose last sync was braked is not due sooner: it waits for a person.
+    """
+    ended_well = sync_runs.c.status.in_(["done", "partial", "braked", "scouted"])
+    last = (
+        sa.select(sync_runs.c.seller_id, sa.func.max(sync_runs.c.started_at).label("started_at"))
+        .where(ended_well)
+        .group_by(sync_runs.c.seller_id)
+        .subquery()
+    )
+    is_due = sa.or_(last.c.started_at.is_(None), last.c.started_at < before)
+    statement = (
+        sa.select(*SELLER_COLUMNS)
+        .outerjoin(last, last.c.seller_id == sellers_table.c.seller_id)
+        .where(sellers_table.c.state == "active", is_due)
+        .order_by(last.c.started_at.nulls_first(), sellers_table.c.handle)
+    )
+    with warehouse.begin() as connection:
+        found = [Seller(**row) for row in connection.execute(statement).mappings()]
+    return [seller for seller in found if seller.is_polled]
 
 
 def seller(warehouse: Warehouse, seller_id: int) -> Seller:

@@ -50,11 +50,11 @@ def ask_for(warehouse: Warehouse, asked: WorkRequest) -> WorkRequest:
 
 
 def _refuse_unreadable(connection: sa.Connection, seller_id: int) -> None:
-    known = sa.select(sellers.c.source_kind).where(sellers.c.seller_id == seller_id, sellers.c.state == "active")
-    kind = connection.scalar(known)
-    if kind is None:
+    known = sa.select(sellers.c.source_kind, sellers.c.source_url)
+    found = connection.execute(known.where(sellers.c.seller_id == seller_id, sellers.c.state == "active")).one_or_none()
+    if found is None:
         raise NotFound(f"seller {seller_id} is not known")
-    if kind == "feed":
+    if found.source_kind == "feed" and not (found.source_url or "").startswith(("http://", "https://")):
         raise InputRejected(f"seller {seller_id} sends feeds, which are read when they come: soko import catalog FILE")
 
 

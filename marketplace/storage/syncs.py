@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from marketplace.catalog.changes import Change
-from marketplace.catalog.products import Seller, SourcedProduct, stable_id
+from marketplace.catalog.products import Seller
 from marketplace.errors import StoreUnreachable
-from marketplace.storage.tables import product_changes, products, scouted_products, sellers, sync_events, sync_runs
+from marketplace.storage.tables import (
+    page_validators,
+    product_changes,
+    scouted_products,
+    sellers,
+    sync_events,
+    sync_runs,
+)
 from marketplace.storage.warehouse import Warehouse
 
 SUPERSEDED = "a newer scan has taken its place"
+BATCH = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class OpenScan:
-    """A stored scan: how many products it saw, whether that is all there is, and which are left to it.
+    """A stored scan: how many products it saw, whether that is all there is, when, and which are left to it.
 
     Fewer are left than it saw when a newer scan has taken its place.
     """
@@ -30,7 +38,29 @@ class OpenScan:
     scouted: int
     is_complete: bool
     note: str
-    pages: tuple[tuple[str, str | None], ...]
+    seen_at: datetime
+    refs: tuple[ScannedRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedRef:
+    """A product as a scan found it."""
+
+    source_ref: str
+    url: str | None
+    harvest: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedPage:
+    """What a listing page said of itself when a scan read it: a role, and what makes the next request conditional."""
+
+    url: str
+    role: str
+    etag: str | None
+    last_modified: str | None
+    content_sha256: str
+    read_as: str | None = None
 
 
 @contextlib.contextmanager
@@ -58,76 +88,94 @@ def add_failed_sync(warehouse: Warehouse, opened: Mapping[str, Any], reason: str
 def add_scan(
     warehouse: Warehouse,
     opened: Mapping[str, Any],
-    pages: Sequence[tuple[str, str | None]],
+    refs: Sequence[ScannedRef],
+    pages: Sequence[ScannedPage],
     *,
     is_complete: bool,
     note: str,
     now: datetime,
 ) -> None:
-    """Keep a scan, by source id and address of each page; older ones of the seller that still wait are closed."""
+    """Keep a scan and what its pages said; older ones of the seller that still wait are closed."""
     seller_id, sync_id = opened["seller_id"], opened["sync_id"]
     closed = {"status": "failed", "note": SUPERSEDED, "finished_at": now}
     waiting = (sync_runs.c.seller_id == seller_id) & (sync_runs.c.status == "scouted")
-    found = {"status": "scouted", "is_complete": is_complete, "scouted": len(pages), "note": note, "started_at": now}
+    found = {"status": "scouted", "is_complete": is_complete, "scouted": len(refs), "note": note, "started_at": now}
     seen = {"seller_id": seller_id, "sync_id": sync_id, "first_seen_at": now, "last_seen_at": now}
-    rows = [{"source_ref": ref, "url": url, "position": place, **seen} for place, (ref, url) in enumerate(pages)]
+    rows = [{**asdict(ref), "position": place, **seen} for place, ref in enumerate(refs)]
     statement = insert(scouted_products)
-    moved = {name: statement.excluded[name] for name in ("url", "position", "sync_id", "last_seen_at")}
+    moved = {name: statement.excluded[name] for name in ("url", "position", "sync_id", "last_seen_at", "harvest")}
     with warehouse.begin() as connection:
         connection.execute(sa.update(sync_runs).where(waiting).values(**closed))
         connection.execute(sa.insert(sync_runs).values(**opened, **found))
-        if rows:
+        for some in batched(rows, BATCH):
             connection.execute(
-                statement.on_conflict_do_update(index_elements=["seller_id", "source_ref"], set_=moved), rows
+                statement.on_conflict_do_update(index_elements=["seller_id", "source_ref"], set_=moved), some
             )
+        old = page_validators.c
+        connection.execute(
+            sa.delete(page_validators).where(old.seller_id == seller_id, old.role.in_(["listing", "trace"]))
+        )
+        keep_pages(connection, seller_id, pages, now)
+
+
+def keep_pages(connection: sa.Connection, seller_id: int, pages: Sequence[ScannedPage], now: datetime) -> None:
+    """Keep what hosts said of pages, in place of what they said before."""
+    rows = [{**asdict(page), "seller_id": seller_id, "checked_at": now} for page in {p.url: p for p in pages}.values()]
+    statement = insert(page_validators)
+    changed = {
+        name: statement.excluded[name]
+        for name in ("role", "etag", "last_modified", "content_sha256", "read_as", "checked_at")
+    }
+    for some in batched(rows, BATCH):
+        connection.execute(statement.on_conflict_do_update(index_elements=["seller_id", "url"], set_=changed), some)
+
+
+def pages_of(connection: sa.Connection, seller_id: int) -> dict[str, ScannedPage]:
+    """What is known of the seller's pages, by address."""
+    columns = page_validators.c
+    rows = connection.execute(
+        sa.select(
+            columns.url, columns.role, columns.etag, columns.last_modified, columns.content_sha256, columns.read_as
+        )
+        .where(columns.seller_id == seller_id)
+        .order_by(columns.read_as, columns.url)
+    )
+    return {row.url: ScannedPage(*row) for row in rows}
+
+
+def last_whole_scan(connection: sa.Connection, seller_id: int) -> tuple[ScannedRef, ...] | None:
+    """What the seller's newest sync found, None unless it was complete and ended well."""
+    columns = sync_runs.c
+    newest = connection.execute(
+        sa.select(columns.sync_id, columns.status, columns.is_complete)
+        .where(columns.seller_id == seller_id)
+        .order_by(columns.started_at.desc())
+        .limit(1)
+    ).one_or_none()
+    if newest is None or newest.status != "done" or not newest.is_complete:
+        return None
+    return _refs(connection, newest.sync_id)
 
 
 def open_scan(connection: sa.Connection, sync_id: str) -> OpenScan:
     """The scan of a sync, its pages in order of discovery."""
-    scouted, is_complete, note = connection.execute(
-        sa.select(sync_runs.c.scouted, sync_runs.c.is_complete, sync_runs.c.note).where(sync_runs.c.sync_id == sync_id)
-    ).one()
-    pages = connection.execute(
-        sa.select(scouted_products.c.source_ref, scouted_products.c.url)
-        .where(scouted_products.c.sync_id == sync_id)
-        .order_by(scouted_products.c.position)
-    )
-    return OpenScan(scouted, is_complete, note or "", tuple(pages.tuples()))
-
-
-def store_product(
-    connection: sa.Connection,
-    seller_id: int,
-    sync_id: str,
-    product: SourcedProduct,
-    image_sha256: str | None,
-    changes: Sequence[Change],
-    now: datetime,
-) -> None:
-    """Bring a new or changed product up to date and record its changes."""
-    product_id = stable_id("product", seller_id, product.source_ref)
-    seen = {"last_seen_at": now, "last_hydrated_at": now}
-    values = {**_columns(product, image_sha256), **seen, "updated_at": now}
-    key = {"product_id": product_id, "seller_id": seller_id, "source_ref": product.source_ref, "first_seen_at": now}
-    statement = insert(products).values(**key, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["product_id"], set_=values))
-    _record(connection, product_id, seller_id, sync_id, changes, now)
-
-
-def store_sighting(connection: sa.Connection, product_ids: Sequence[int], now: datetime) -> None:
-    """Note that products were seen unchanged."""
-    seen = {"last_seen_at": now, "last_hydrated_at": now}
-    connection.execute(sa.update(products).where(products.c.product_id.in_(product_ids)).values(**seen))
-
-
-def mark_gone(warehouse: Warehouse, seller_id: int, sync_id: str, product_ids: Sequence[int], now: datetime) -> None:
-    """Mark products as gone and record it, all of them or none."""
-    with warehouse.begin() as connection:
-        connection.execute(
-            sa.update(products).where(products.c.product_id.in_(product_ids)).values(is_gone=True, updated_at=now)
+    columns = sync_runs.c
+    scouted, is_complete, note, seen_at = connection.execute(
+        sa.select(columns.scouted, columns.is_complete, columns.note, columns.started_at).where(
+            columns.sync_id == sync_id
         )
-        for product_id in product_ids:
-            _record(connection, product_id, seller_id, sync_id, [Change("gone")], now)
+    ).one()
+    return OpenScan(scouted, is_complete, note or "", seen_at, _refs(connection, sync_id))
+
+
+def _refs(connection: sa.Connection, sync_id: str) -> tuple[ScannedRef, ...]:
+    columns = scouted_products.c
+    found = connection.execute(
+        sa.select(columns.source_ref, columns.url, columns.harvest)
+        .where(columns.sync_id == sync_id)
+        .order_by(columns.position)
+    )
+    return tuple(ScannedRef(*row) for row in found)
 
 
 def recorded_changes(warehouse: Warehouse, sync_id: str) -> tuple[dict[str, int], int]:
@@ -160,50 +208,23 @@ def close_sync(
     warehouse: Warehouse,
     sync_id: str,
     outcome: Mapping[str, Any],
-    refusals: Sequence[Mapping[str, str]],
+    events: Sequence[Mapping[str, Any]],
     now: datetime,
 ) -> None:
-    """Close the audit row with its outcome, and keep what was refused, once however often it is closed."""
+    """Close the audit row with its outcome, and keep what went otherwise than planned, once however often closed."""
     with warehouse.begin() as connection:
         seller_id = connection.scalar(sa.select(sync_runs.c.seller_id).where(sync_runs.c.sync_id == sync_id))
         connection.execute(sa.delete(sync_events).where(sync_events.c.sync_id == sync_id))
-        about = {"sync_id": sync_id, "seller_id": seller_id, "kind": "refused", "at": now}
-        if refusals:
-            connection.execute(sa.insert(sync_events), [{**refusal, **about} for refusal in refusals])
+        about = {"sync_id": sync_id, "seller_id": seller_id, "at": now}
+        if events:
+            connection.execute(sa.insert(sync_events), [{**event, **about} for event in events])
         connection.execute(
             sa.update(sync_runs).where(sync_runs.c.sync_id == sync_id).values(**outcome, finished_at=now)
         )
 
 
-def _columns(product: SourcedProduct, image_sha256: str | None) -> dict[str, Any]:
-    price = product.price
-    return {
-        "url": product.url,
-        "title": product.title,
-        "description": product.description,
-        "category": product.category,
-        "price_minor": price.amount_minor if price else None,
-        "price_up_to_minor": price.up_to_minor if price else None,
-        "currency": price.currency if price else None,
-        "image_url": product.image_url,
-        "image_sha256": image_sha256,
-        "in_stock": product.in_stock,
-        "content_hash": product.content_hash(image_sha256),
-        "is_gone": False,
-    }
-
-
-def _record(
-    connection: sa.Connection,
-    product_id: int,
-    seller_id: int,
-    sync_id: str,
-    changes: Sequence[Change],
-    now: datetime,
-) -> None:
-    about = {"product_id": product_id, "seller_id": seller_id, "sync_id": sync_id, "observed_at": now}
-    rows = [
-        {**about, "kind": change.kind, "field": change.field, "old_value": change.old, "new_value": change.new}
-        for change in changes
-    ]
-    connection.execute(sa.insert(product_changes), rows)
+def batched(rows: Sequence[Any], size: int) -> Iterator[list[Any]]:
+    """The rows, some at a time."""
+    iterator = iter(rows)
+    while some := list(islice(iterator, size)):
+        yield some

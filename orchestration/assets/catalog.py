@@ -1,8 +1,8 @@
 """From sellers to products: scout what each catalogue shows, then hydrate it."""
 
-import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,17 +10,16 @@ import dagster as dg
 from pydantic import Field
 
 from marketplace.catalog.products import Seller
-from marketplace.errors import MarketplaceError
-from marketplace.ingestion.sync import SyncAudit, hydrate_seller, scout_seller
+from marketplace.ingestion.sync import Ingestion, SyncAudit
 from marketplace.storage import audit, catalog
 from marketplace.storage.images import Images
 from marketplace.storage.syncs import close_forsaken_scans
 from marketplace.storage.warehouse import Warehouse
 from orchestration.failures import failing_by_class
 from orchestration.pictures import bars, histogram, shown, table
-from orchestration.resources import ImagesParam, Sources, SourcesParam, WarehouseParam
+from orchestration.resources import ImagesParam, Ingestions, IngestionsParam, WarehouseParam
 
-log = logging.getLogger(__name__)
+HEARTBEAT = timedelta(hours=5, minutes=30)  # less than the six between two beats, so that none is left out
 EVERY_SIX_HOURS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=13), warn_window=timedelta(hours=7))
 ENGINEERS = ["team:data-engineering"]
 
@@ -29,13 +28,15 @@ class CatalogScope(dg.Config):
     """Which sellers a run reads: all whose catalogue can be polled, unless some are named."""
 
     seller_ids: list[int] = Field(default_factory=list, description="empty for every seller")
+    only_due: bool = Field(False, description="leave out those whose catalogue was read within the last hours")
     trigger: str = "schedule"
 
 
-def sellers_in_scope(warehouse: Warehouse, seller_ids: Sequence[int]) -> list[Seller]:
+def sellers_in_scope(warehouse: Warehouse, config: CatalogScope, now: datetime) -> list[Seller]:
     """The active sellers that a run must read; uploaded feeds are read when they are uploaded."""
-    polled = [seller for seller in catalog.sellers(warehouse) if seller.source_kind != "feed"]
-    return [seller for seller in polled if not seller_ids or seller.seller_id in seller_ids]
+    before = now - HEARTBEAT if config.only_due else now + timedelta(days=1)
+    polled = catalog.sellers_due(warehouse, before=before)
+    return [seller for seller in polled if not config.seller_ids or seller.seller_id in config.seller_ids]
 
 
 @dg.asset(group_name="catalog", kinds={"postgres"}, owners=ENGINEERS)
@@ -58,20 +59,28 @@ def sellers(warehouse: WarehouseParam) -> dg.MaterializeResult:
 )
 @failing_by_class
 def scouted_products(
-    context: dg.AssetExecutionContext, config: CatalogScope, warehouse: WarehouseParam, sources: SourcesParam
+    context: dg.AssetExecutionContext,
+    config: CatalogScope,
+    warehouse: WarehouseParam,
+    images: ImagesParam,
+    ingestions: IngestionsParam,
 ) -> dg.MaterializeResult:
-    """Product pages that each seller's catalogue shows, found in a browser. One row per seller and product page."""
+    """Products that each seller's catalogue shows, found in a browser or in listings. One row per seller and product."""
     started = time.monotonic()
-    now = datetime.now(UTC)
+    chosen = sellers_in_scope(warehouse, config, datetime.now(UTC))
 
-    def scout(seller: Seller) -> dict[str, Any]:
-        sync_id = scout_seller(
-            warehouse, sources.of(seller), seller, trigger=config.trigger, run_id=context.run.run_id, now=now
-        )
+    async def scout(ingestion: Ingestion, seller: Seller) -> dict[str, Any]:
+        sync_id = await ingestion.scout(seller, trigger=config.trigger, run_id=context.run.run_id)
         scan = audit.scouted(warehouse, sync_id)
-        return {"seller": seller.name, "scouted": scan.scouted, "complete": scan.is_complete, "note": scan.note}
+        return {
+            "seller": seller.name,
+            "source": seller.source_kind,
+            "scouted": scan.scouted,
+            "complete": scan.is_complete,
+            "note": scan.note,
+        }
 
-    rows, failures = _each(sellers_in_scope(warehouse, config.seller_ids), scout)
+    rows, failures = ingestions.each(warehouse, images, chosen, scout)
     return dg.MaterializeResult(
         metadata={
             "product_pages": sum(row["scouted"] for row in rows),
@@ -111,32 +120,25 @@ def scouted_products(
     ],
 )
 def hydrated_products(
-    warehouse: WarehouseParam, images: ImagesParam, sources: SourcesParam
+    warehouse: WarehouseParam, images: ImagesParam, ingestions: IngestionsParam
 ) -> Iterator[dg.MaterializeResult]:
     """Every scouted page read, stored, and compared with what was known."""
-    yield from _hydrate_open_scans(warehouse, images, sources)
+    yield from _hydrate_open_scans(warehouse, images, ingestions)
 
 
 @failing_by_class
-def _hydrate_open_scans(warehouse: Warehouse, images: Images, sources: Sources) -> tuple[dg.MaterializeResult, ...]:
+def _hydrate_open_scans(
+    warehouse: Warehouse, images: Images, ingestions: Ingestions
+) -> tuple[dg.MaterializeResult, ...]:
     started = time.monotonic()
     by_id = {seller.seller_id: seller for seller in catalog.sellers(warehouse)}
     close_forsaken_scans(warehouse, datetime.now(UTC))
     waiting = audit.open_scans(warehouse)
 
-    def hydrate(scan: audit.Scouted) -> SyncAudit:
-        seller = by_id[scan.seller_id]
-        return hydrate_seller(
-            warehouse,
-            images,
-            sources.of(seller),
-            seller,
-            scan.sync_id,
-            now=datetime.now(UTC),
-            brake_share=sources.settings.vanish_brake_share,
-        )
+    async def hydrate(ingestion: Ingestion, scan: audit.Scouted) -> SyncAudit:
+        return await ingestion.hydrate(by_id[scan.seller_id], scan.sync_id)
 
-    audits, failures = _each(waiting, hydrate)
+    audits, failures = ingestions.each(warehouse, images, waiting, hydrate)
     found = catalog.live_products(warehouse)
     changes = audit.changes_of(warehouse, [done.sync_id for done in audits])
     in_catalog = dg.MaterializeResult(
@@ -146,6 +148,11 @@ def _hydrate_open_scans(warehouse: Warehouse, images: Images, sources: Sources) 
             "hydrated": sum(done.hydrated for done in audits),
             "unchanged": sum(done.unchanged for done in audits),
             "refused": sum(done.failed for done in audits),
+            "not_modified": sum(done.cost.not_modified for done in audits),
+            "requests": sum(done.cost.requests for done in audits),
+            "megabytes": round(sum(done.cost.bytes_received for done in audits) / 1e6, 2),
+            "polite_seconds": round(sum(done.cost.polite_seconds for done in audits), 1),
+            "errors": dict(sum((done.errors for done in audits), Counter())),
             "seconds": round(time.monotonic() - started, 1),
             "syncs": table([_audit_row(by_id[done.seller_id], done) for done in audits], limit=200),
             "by_category": shown(bars("Live products by category", _counts(p.category or "none" for p in found))),
@@ -160,28 +167,6 @@ def _hydrate_open_scans(warehouse: Warehouse, images: Images, sources: Sources) 
         metadata={**_counts(change["kind"] for change in changes), "changes": table(changes, limit=50)},
     )
     return in_catalog, in_audit
-
-
-def _each(subjects: Sequence[Any], work: Callable[[Any], Any]) -> tuple[list[Any], list[str]]:
-    """What the work gave for each subject, and what went wrong; one bad seller stops no other.
-
-    Raises
-    ------
-    MarketplaceError
-        The first error, when the work failed for every subject.
-    """
-    done: list[Any] = []
-    errors: list[MarketplaceError] = []
-    for number, subject in enumerate(subjects, 1):
-        try:
-            done.append(work(subject))
-            log.info("seller %d of %d done", number, len(subjects))
-        except MarketplaceError as error:
-            log.warning("seller %d of %d failed: %s", number, len(subjects), error)
-            errors.append(error)
-    if errors and not done:
-        raise errors[0]
-    return done, [f"{type(error).__name__}: {error}" for error in errors]
 
 
 def _reached(failures: list[str]) -> dg.AssetCheckResult:
@@ -223,14 +208,17 @@ def _audit_row(seller: Seller, audit: SyncAudit) -> dict[str, Any]:
         "hydrated": audit.hydrated,
         "new": audit.new,
         "gone": audit.gone,
+        "back": audit.back,
         "price": audit.price_changed,
         "other": audit.other_changed,
         "unchanged": audit.unchanged,
         "refused": audit.failed,
+        "requests": audit.cost.requests,
+        "kilobytes": round(audit.cost.bytes_received / 1e3),
+        "polite_seconds": round(audit.cost.polite_seconds, 1),
+        "note": audit.note,
     }
 
 
-def _counts(names: Any) -> dict[str, int]:
-    from collections import Counter
-
+def _counts(names: Iterable[str]) -> dict[str, int]:
     return dict(Counter(names))

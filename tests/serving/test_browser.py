@@ -11,7 +11,7 @@ import sqlalchemy as sa
 import uvicorn
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
-from marketplace.ingestion.shop_pages import FLAGS, chromium
+from marketplace.ingestion.browser import FLAGS, chromium
 from marketplace.local.network import LOOPBACK, answers, free_port, wait_until
 from marketplace.local.pictures import draw_picture
 from marketplace.storage.tables import interactions, leads

@@ -1,23 +1,30 @@
-"""A seller, a picture, and a scripted source whose outcomes a test decides."""
+"""A seller, a picture, and a catalogue whose pages and scans a test decides."""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import io
+import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from PIL import Image
 
 from marketplace.catalog.products import Price, Seller, SourcedProduct, stable_id
-from marketplace.errors import MarketplaceError
-from marketplace.ingestion.sources import Hydration, ProductRef, Scan
+from marketplace.errors import InputRejected, MarketplaceError
+from marketplace.ingestion.politeness import Patience
+from marketplace.ingestion.sources import ProductRef, Scan
+from marketplace.ingestion.sync import Ingestion
+from marketplace.settings import Settings
 from marketplace.storage import catalog
 from marketplace.storage.images import Images
 
 from .web import Web
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
+QUICK = Patience(attempts=1)
 
 
 def picture(colour="red"):
@@ -28,44 +35,56 @@ def picture(colour="red"):
 
 @dataclass
 class Shelf:
-    """A catalogue in memory, read through the interface that every source has."""
+    """A catalogue on a loopback server, read through the interface that every source has."""
 
-    products: dict[str, SourcedProduct] = field(default_factory=dict)
-    gone: set[str] = field(default_factory=set)
+    web: Web
+    products: dict[str, str] = field(default_factory=dict)
     is_complete: bool = True
-    dies_after: int | None = None
-    refused: set[str] = field(default_factory=set)
-    pictures: dict[str, bytes | None] = field(default_factory=dict)
     error: MarketplaceError | None = None
+    reader: str = "shelf-1"
 
-    def put(self, ref, *, title="Kitenge dress", price=1000):
-        self.products[ref] = SourcedProduct(
-            source_ref=ref, title=f"{title} {ref}", price=Price(price * 100, "KES"), image_url=f"http://shop/{ref}.jpg"
-        )
+    def put(self, ref, *, title="Kitenge dress", price=1000, shown=None, **how):
+        page = json.dumps({"title": f"{title} {ref}", "price": price} if shown is None else shown)
+        tag = {"etag": hashlib.sha256(page.encode()).hexdigest()}
+        self.products[ref] = self.web.page(f"/{ref}", page, headers=tag, **how)
+        if f"/{ref}.jpg" not in self.web.answers:
+            self.draw(ref, picture())
 
-    def scout(self):
+    def draw(self, ref, content, **how):
+        self.web.page(f"/{ref}.jpg", content, headers={"etag": hashlib.sha256(content).hexdigest()}, **how)
+
+    def take_down(self, ref):
+        self.web.page(f"/{ref}", status=410)
+
+    async def scout(self, web):
         if self.error is not None:
             raise self.error
-        return Scan(tuple(ProductRef(ref) for ref in self.products), self.is_complete)
+        return Scan(tuple(ProductRef(ref, url) for ref, url in self.products.items()), self.is_complete)
 
-    def hydrate(self, refs):
-        for number, ref in enumerate(refs):
-            if number == self.dies_after:
-                raise KeyboardInterrupt
-            if ref.source_ref in self.gone:
-                yield Hydration(ref, None, is_gone=True)
-            elif ref.source_ref in self.refused:
-                yield Hydration(ref, None, refusal="'abc' is no price")
-            else:
-                image = self.pictures.get(ref.source_ref, picture())
-                yield Hydration(
-                    ref, self.products[ref.source_ref], image=image, image_refusal="" if image else "no answer"
-                )
+    def product_of(self, ref, content):
+        shown = json.loads(content)
+        if "price" not in shown:
+            raise InputRejected(shown["reason"])
+        return SourcedProduct(
+            source_ref=ref.source_ref,
+            title=shown["title"],
+            price=Price(shown["price"] * 100, "KES"),
+            image_url=f"{self.web.url}/{ref.source_ref}.jpg",
+        )
+
+    def picture(self, where):
+        return None
 
 
 @pytest.fixture
-def shelf():
-    stocked = Shelf()
+def web():
+    with Web() as served:
+        yield served
+
+
+@pytest.fixture
+def shelf(web):
+    stocked = Shelf(web)
     for number in range(60):
         stocked.put(f"{number:02d}")
     return stocked
@@ -84,6 +103,22 @@ def images(tmp_path):
 
 
 @pytest.fixture
-def web():
-    with Web() as served:
-        yield served
+def settings(tmp_path):
+    return Settings(_env_file=None, allow_private_hosts=True, home=tmp_path, vanish_brake_share=0.5)
+
+
+@pytest.fixture
+def ingestion(warehouse, images, settings):
+    """Whatever is asked of an ingestion, done in one run of its own at an hour of the day."""
+
+    def run(work, *, hours=0, source=None, **how):
+        async def main():
+            options = {"source_of": lambda seller, settings: source} if source is not None else {}
+            clock = NOW + timedelta(hours=hours)
+            options |= {"patience": QUICK, "clock": lambda: clock, **how}
+            async with Ingestion(warehouse, images, settings, **options) as opened:
+                return await work(opened)
+
+        return asyncio.run(main())
+
+    return run

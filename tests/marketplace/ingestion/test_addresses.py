@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-import requests
 
 from marketplace.errors import SourceRefused, SourceUnavailable
-from marketplace.ingestion.addresses import CheckedAdapter, is_public, refuse_unsafe
+from marketplace.ingestion import addresses
+from marketplace.ingestion.addresses import CheckedResolver, connected, is_public, refuse_malformed, refuse_unsafe
 
 
 @pytest.mark.parametrize(
@@ -75,10 +77,63 @@ def test_an_address_is_public_or_not_however_it_is_written(address, expected):
     assert is_public(address) is expected
 
 
-def test_a_connection_that_ends_at_a_private_peer_is_closed_before_anything_is_sent(web):
-    web.page("/", "inside")
-    with requests.Session() as session:
-        session.mount("http://", CheckedAdapter())
-        with pytest.raises(requests.ConnectionError, match=r"leads to 127\.0\.0\.1, which is not a public address"):
-            session.get(web.url, timeout=5)
-    assert not web.requests
+def resolver_of(answers, monkeypatch):
+    """Names that lead where a test says: at the first question, at the second, and so on."""
+    asked = []
+
+    def addresses_of(host, port):
+        asked.append(host)
+        return answers[min(len(asked), len(answers)) - 1]
+
+    monkeypatch.setattr(addresses, "_addresses_of", addresses_of)
+    return asked
+
+
+def test_the_client_is_given_only_addresses_that_were_checked(monkeypatch):
+    resolver_of([["8.8.8.8", "2001:4860:4860::8888"]], monkeypatch)
+    found = asyncio.run(CheckedResolver().resolve("shop.example", 80))
+    assert [one["host"] for one in found] == ["8.8.8.8", "2001:4860:4860::8888"]
+
+
+@pytest.mark.parametrize("private", ["10.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "64:ff9b::a00:1"])
+def test_a_host_with_public_and_private_addresses_is_refused(monkeypatch, private):
+    resolver_of([["8.8.8.8", private]], monkeypatch)
+    with pytest.raises(SourceRefused, match="which is not a public address"):
+        asyncio.run(CheckedResolver().resolve("shop.example", 80))
+
+
+def test_a_name_that_leads_elsewhere_the_second_time_is_asked_once_and_the_checked_address_is_dialled(monkeypatch):
+    asked = resolver_of([["192.0.2.1"], ["127.0.0.1"]], monkeypatch)  # TEST-NET-1 is nobody's, and not public either
+    monkeypatch.setattr(addresses, "is_public", lambda address: address == "192.0.2.1")
+    dialled = []
+
+    def dial(where, timeout):
+        dialled.append(where[0])
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(addresses.socket, "create_connection", dial)
+    with pytest.raises(SourceUnavailable):
+        connected("http://shop.example/", allow_private=False)
+    assert (asked, dialled) == (["shop.example"], ["192.0.2.1"])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1]/",
+        "http://0.0.0.0/",
+        "http://0x7f000001/",
+        "http://0177.0.0.1/",
+        "http://127.0.0.1.:80/",
+        "http://[::ffff:7f00:1]/",
+        "http://[64:ff9b::7f00:1]/",
+        "gopher://example.com/",
+        "data:text/html,hello",
+        "http://example.com:6379/",
+        "http://example.com/\r\nHost: inside",
+        "http://example.com\\@127.0.0.1/",
+    ],
+)
+def test_an_address_is_refused_by_its_form_before_anything_is_looked_up_elsewhere(url):
+    with pytest.raises(SourceRefused):
+        refuse_malformed(url, allow_private=False)

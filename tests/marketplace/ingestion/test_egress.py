@@ -12,8 +12,8 @@ from playwright.sync_api import Error, sync_playwright
 
 from marketplace.errors import SourceRefused, SourceUnavailable
 from marketplace.ingestion.addresses import connected
+from marketplace.ingestion.browser import FLAGS, chromium
 from marketplace.ingestion.egress import EgressProxy
-from marketplace.ingestion.shop_pages import FLAGS, chromium
 
 from .web import Web
 

@@ -2,163 +2,295 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+import hashlib
+import zlib
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 
 from marketplace.errors import SourceRefused, SourceUnavailable
-from marketplace.ingestion.fetching import LARGEST_PAGE, Fetcher, Patience
+from marketplace.ingestion import addresses
+from marketplace.ingestion.fetching import LARGEST_IMAGE, LARGEST_PAGE, LARGEST_ROBOTS, Errand, Fetcher
+from marketplace.ingestion.politeness import LeftToNextRun, Patience, Tally
+from marketplace.ingestion.web import Validators
 from marketplace.settings import Settings
 
 SETTINGS = Settings(_env_file=None, allow_private_hosts=True, fetch_timeout_seconds=0.5, per_host_concurrency=3)
-ONCE = Patience(attempts=1)
+ROBOTS = "User-agent: *\nDisallow: /private/\n"
+
+
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.slept = []
+
+    def __call__(self):
+        return self.now
+
+    async def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
+        await asyncio.sleep(0)
 
 
 @pytest.fixture
-def slept():
-    return []
+def clock():
+    return Clock()
 
 
 @pytest.fixture
-def fetcher(slept):
-    with closing(Fetcher(SETTINGS, Patience(sleep=slept.append))) as opened:
-        yield opened
+def tally():
+    return Tally()
 
 
 @pytest.fixture
-def impatient():
-    with closing(Fetcher(SETTINGS, ONCE)) as opened:
-        yield opened
+def fetch(clock, tally):
+    """Pages in one run, several at once if several are asked for; errors come back as what they are."""
+
+    def run(*urls, known=None, cap=LARGEST_PAGE, settings=SETTINGS, one_by_one=False, **patience):
+        async def main():
+            patient = Patience(sleep=clock.sleep, clock=clock, **patience)
+            async with Fetcher(settings, patient) as fetcher:
+                errands = [fetcher.get(Errand(url, cap, tally, known)) for url in urls]
+                if not one_by_one:
+                    return await asyncio.gather(*errands, return_exceptions=True)
+                return [(await asyncio.gather(one, return_exceptions=True))[0] for one in errands]
+
+        return asyncio.run(main())
+
+    return run
 
 
-def test_a_page_is_read_whole_with_its_status(web, fetcher):
-    answer = fetcher.page(web.page("/p", "kikapu"))
+@pytest.fixture
+def page(fetch):
+    """One page, or the error that was raised instead."""
+
+    def one(url, **how):
+        [answer] = fetch(url, **how)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return one
+
+
+def test_a_page_is_read_whole_with_its_status(web, page):
+    answer = page(web.page("/p", "kikapu"))
     assert (answer.status, answer.content) == (200, b"kikapu")
-    assert fetcher.page(web.page("/gone", status=410)).status == 410
-    assert fetcher.page(f"{web.url}/never").status == 404
+    assert page(web.page("/gone", status=410)).is_gone
+    assert page(f"{web.url}/never").is_gone
 
 
 @pytest.mark.parametrize("status", [401, 403, 418, 204])
-def test_another_answer_is_refused_without_asking_again(web, fetcher, status):
+def test_another_answer_is_refused_without_asking_again(web, page, status):
     with pytest.raises(SourceRefused, match=f"/p answered {status}"):
-        fetcher.page(web.page("/p", status=status))
+        page(web.page("/p", status=status))
     assert web.requests["/p"] == 1
 
 
-def test_a_busy_host_is_asked_again(web, fetcher):
-    assert fetcher.page(web.page("/p", "kikapu", first=[503, 500])).content == b"kikapu"
+def test_what_was_asked_and_came_is_counted(web, page, tally):
+    page(web.page("/p", gzip.compress(b"kikapu" * 1000), headers={"content-encoding": "gzip"}, first=[503]))
+    assert tally.requests == 3  # robots, and the page twice
+    assert 0 < tally.bytes_received < 1000  # as it travelled
+    assert tally.polite_seconds > 0
+
+
+def test_a_busy_host_is_asked_again(web, page):
+    assert page(web.page("/p", "kikapu", first=[503, 500])).content == b"kikapu"
     assert web.requests["/p"] == 3
 
 
-def test_a_host_that_names_its_pause_is_left_alone_for_that_long(web, fetcher, slept):
-    fetcher.page(web.page("/p", "kikapu", first=[429], headers={"retry-after": "7"}))
-    assert max(slept) == 7
-    fetcher.page(web.page("/another", "kikapu"))
-    assert 6 < slept[-1] <= 7  # no thread asks the host for anything before its time
+def test_a_host_that_names_its_pause_is_left_alone_for_that_long_by_everyone(web, fetch, clock, tally):
+    urls = [web.page(f"/{number}", "kikapu") for number in range(12)]
+    web.answers["/0"].first = [429]
+    web.answers["/0"].headers["retry-after"] = "120"
+    answers = fetch(*urls)
+    assert all(answer.status == 200 for answer in answers)
+    assert 120 <= clock.now < 130
+    assert tally.requests == 1 + 12 + 1  # nobody asked again while it wanted quiet
 
 
-def test_a_host_that_asks_for_an_hour_is_left_to_the_next_run(web, fetcher):
+def test_another_host_is_not_kept_waiting(web, fetch, clock):
+    busy = web.page("/p", "kikapu", status=503, headers={"retry-after": "3600"})
+    web.page("/another", "kikapu")
+    other = web.url.replace("127.0.0.1", "localhost")
+    answers = fetch(busy, f"{other}/another", one_by_one=True)
+    assert isinstance(answers[0], LeftToNextRun)
+    assert answers[1].status == 200
+    assert clock.now == 0
+
+
+def test_a_host_that_asks_for_longer_than_it_is_given_is_left_to_the_next_run(web, page):
     later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-    with pytest.raises(SourceUnavailable, match="answered 503"):
-        fetcher.page(web.page("/p", status=503, headers={"retry-after": later}))
+    with pytest.raises(LeftToNextRun, match="more than is left of its 900"):
+        page(web.page("/p", status=503, headers={"retry-after": later}))
     assert web.requests["/p"] == 1
 
 
 @pytest.mark.parametrize("named", ["soon", "-5", ""])
-def test_a_pause_that_is_none_is_not_waited_for(web, fetcher, slept, named):
-    fetcher.page(web.page("/p", "kikapu", first=[429], headers={"retry-after": named}))
-    assert max(slept) < 2
+def test_a_pause_that_is_none_is_not_waited_for(web, page, clock, named):
+    page(web.page("/p", "kikapu", first=[429], headers={"retry-after": named}))
+    assert max(clock.slept) < 2
 
 
-def test_a_host_that_never_answers_is_given_up(web, impatient):
-    impatient.robots(f"{web.url}/p")
-    for number in range(ONCE.give_up_after + 3):
-        with pytest.raises(SourceUnavailable):
-            impatient.page(web.page(f"/{number}", seconds=0.7))
-    assert sum(count for path, count in web.requests.items() if path != "/robots.txt") == ONCE.give_up_after
+def test_a_host_that_keeps_failing_is_asked_ever_less_and_then_given_up(web, fetch, clock):
+    urls = [web.page(f"/{number}", status=500) for number in range(60)]
+    answers = fetch(*urls, one_by_one=True, attempts=1)
+    assert all(isinstance(answer, SourceUnavailable) for answer in answers)
+    assert (
+        sum(count for path, count in web.requests.items() if path != "/robots.txt") == 5 + 4
+    )  # five, then one each time
+    assert clock.now == 5 + 10 + 20 + 40  # the breaker's pauses, twice as long each time
 
 
-def test_a_page_that_drips_is_cut_off(web, impatient):
+def test_a_host_that_flaps_is_read_to_the_end(web, fetch):
+    urls = [web.page(f"/{number}", "kikapu", first=[500] * (number % 2)) for number in range(40)]
+    answers = fetch(*urls)
+    assert [answer.status for answer in answers] == [200] * 40
+
+
+def test_one_request_goes_first_when_a_host_may_be_awake_again(web, fetch):
+    urls = [web.page(f"/{number}", "kikapu", first=[503] * 2, seconds=0.02) for number in range(9)]
+    fetch(*urls)
+    assert web.most_at_once <= 3
+
+
+def test_an_overloaded_host_is_asked_more_slowly_and_faster_again_once_it_answers(web, fetch, clock):
+    slow = web.page("/slow", "kikapu", first=[503, 503])
+    fetch(slow, *[web.page(f"/{number}", "kikapu") for number in range(30)], one_by_one=True)
+    assert 0.05 < sum(clock.slept) < 10
+    assert clock.slept[-1] < max(clock.slept)
+
+
+def test_a_crawl_delay_is_kept(web, fetch, clock):
+    web.page("/robots.txt", "User-agent: *\nCrawl-delay: 2\n", kind="text/plain")
+    fetch(*[web.page(f"/{number}", "kikapu") for number in range(6)])
+    assert clock.now == pytest.approx(10)
+
+
+def test_a_page_that_drips_is_cut_off(web, page):
     with pytest.raises(SourceUnavailable, match="too slow"):
-        impatient.page(web.page("/drip", "x" * 1000, drips=True))
+        page(web.page("/drip", "x" * 1000, drips=True), attempts=1)
 
 
-def test_a_body_that_ends_early_is_not_taken_for_whole(web, impatient):
-    with pytest.raises(SourceUnavailable, match="did not answer: ProtocolError"):
-        impatient.page(web.page("/short", "half", promised=1000))
+def test_a_body_that_ends_early_is_not_taken_for_whole(web, page):
+    with pytest.raises(SourceUnavailable, match="did not answer: ClientPayloadError"):
+        page(web.page("/short", "half", promised=1000), attempts=1)
 
 
-def test_a_body_is_never_larger_than_the_cap_however_well_it_is_packed(web, fetcher):
-    packed = gzip.compress(bytes(LARGEST_PAGE + 1))
+@pytest.mark.parametrize(
+    ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)], ids=["gzip", "deflate"]
+)
+def test_a_body_is_never_larger_than_the_cap_however_well_it_is_packed(web, page, encoding, pack):
     with pytest.raises(SourceRefused, match="larger than 5000000 bytes"):
-        fetcher.page(web.page("/bomb", packed, headers={"content-encoding": "gzip"}))
+        page(web.page("/bomb", pack(bytes(LARGEST_PAGE + 1)), headers={"content-encoding": encoding}))
 
 
-def test_redirects_are_followed_and_each_hop_is_checked(web, fetcher):
+@pytest.mark.parametrize("encoding", ["br", "zstd", ", ".join(["gzip"] * 50)])
+def test_a_packing_that_was_not_asked_for_is_refused(web, page, encoding):
+    with pytest.raises(SourceRefused, match="packed as"):
+        page(web.page("/p", b"kikapu", headers={"content-encoding": encoding}))
+
+
+def test_a_body_that_cannot_be_unpacked_is_refused(web, page):
+    with pytest.raises(SourceRefused, match="cannot be unpacked"):
+        page(web.page("/p", b"kikapu", headers={"content-encoding": "gzip"}))
+
+
+def test_a_page_that_has_not_changed_is_neither_sent_nor_given_again(web, page, tally):
+    etag = {"etag": '"1"'}
+    first = page(web.page("/p", "kikapu", headers=etag))
+    assert first.validators == Validators('"1"', None, hashlib.sha256(b"kikapu").hexdigest())
+    again = page(f"{web.url}/p", known=first.validators)
+    assert (again.is_unchanged, again.content, again.validators) == (True, b"", first.validators)
+    web.page("/p", "kikapu", headers={"etag": '"2"'})  # sent again, and the same
+    assert page(f"{web.url}/p", known=first.validators).is_unchanged
+    web.page("/p", "kiondo", headers=etag | {"etag": '"3"'})
+    assert page(f"{web.url}/p", known=first.validators).content == b"kiondo"
+    assert tally.not_modified == 2
+
+
+def test_redirects_are_followed_and_each_hop_is_checked(web, page):
     web.page("/here", "kikapu")
-    onward = web.page("/onward", status=302, headers={"location": "/here"})
-    assert fetcher.page(onward).url == f"{web.url}/here"
-    for number, there in enumerate(["file:///etc/passwd", "http://u:p@127.0.0.1/", "http://[", "/loop3"]):
+    assert page(web.page("/onward", status=302, headers={"location": "/here"})).url == f"{web.url}/here"
+    nowhere = ["file:///etc/passwd", "http://u:p@127.0.0.1/", "http://[", "gopher://127.0.0.1/", "/loop4"]
+    for number, there in enumerate(nowhere):
         with pytest.raises(SourceRefused):
-            fetcher.page(web.page(f"/loop{number}", status=301, headers={"location": there}))
+            page(web.page(f"/loop{number}", status=301, headers={"location": there}))
+    assert web.requests["/loop4"] == 6
 
 
-def test_the_body_of_a_redirect_is_not_read(web, fetcher):
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_into_a_private_network_is_refused_at_that_hop(web, page, monkeypatch, status):
+    """The first host counts as public here, as it would be on the internet; where it sends us does not."""
+    monkeypatch.setattr(addresses, "is_public", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr(addresses, "READ_PORTS", {None, int(web.url.rpartition(":")[2])})
+    inside = web.page("/onward", status=status, headers={"location": "http://169.254.169.254/latest/meta-data/"})
+    with pytest.raises(SourceRefused, match=r"leads to 169\.254\.169\.254"):
+        page(inside, settings=SETTINGS.model_copy(update={"allow_private_hosts": False}))
+
+
+def test_the_body_of_a_redirect_is_not_read(web, page):
     web.page("/here", "kikapu")
     onward = web.page("/onward", "x" * 200, status=302, headers={"location": "/here"}, drips=True)
-    assert fetcher.page(onward).content == b"kikapu"  # read whole it would take ten seconds, and no redirect
+    assert page(onward).content == b"kikapu"  # read whole it would take ten seconds, and no redirect
 
 
-def test_private_hosts_are_refused_unless_allowed(web):
+def test_private_hosts_are_refused_unless_allowed(web, page):
     with pytest.raises(SourceRefused, match="only 80 and 443"):
-        Fetcher(Settings(_env_file=None)).page(web.page("/p"))
+        page(web.page("/p"), settings=Settings(_env_file=None))
+    with pytest.raises(SourceRefused, match="which is not a public address"):
+        page("http://localhost/p", settings=Settings(_env_file=None))
     assert not web.requests
 
 
-def test_robots_are_asked_once_and_obeyed(web, fetcher):
-    web.page("/robots.txt", "User-agent: *\nDisallow: /private/\n", kind="text/plain", seconds=0.05)
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda n: fetcher.page(f"{web.url}/p{n}").status, range(8)))
-    assert answers == [404] * 8
-    assert web.requests["/robots.txt"] == 1
-    with pytest.raises(SourceRefused, match=r"robots\.txt forbids"):
-        fetcher.page(f"{web.url}/private/p")
-    assert web.requests["/private/p"] == 0
+def test_robots_are_asked_once_and_obeyed(web, fetch):
+    web.page("/robots.txt", ROBOTS, kind="text/plain", seconds=0.05)
+    answers = fetch(*[f"{web.url}/p{number}" for number in range(8)], f"{web.url}/private/p")
+    assert [answer.status for answer in answers[:8]] == [404] * 8
+    assert "robots.txt forbids" in str(answers[8])
+    assert (web.requests["/robots.txt"], web.requests["/private/p"]) == (1, 0)
 
 
-def test_robots_hold_for_every_hop_and_for_pictures(web, fetcher):
-    web.page("/robots.txt", "User-agent: *\nDisallow: /private/\n", kind="text/plain")
+def test_robots_hold_for_every_hop_and_for_pictures(web, page):
+    web.page("/robots.txt", ROBOTS, kind="text/plain")
     onward = web.page("/onward", status=302, headers={"location": "/private/p"})
-    for read in (fetcher.page, fetcher.image):
+    for cap in (LARGEST_PAGE, LARGEST_IMAGE):
         for url in (onward, f"{web.url}/private/p"):
             with pytest.raises(SourceRefused, match=r"robots\.txt forbids"):
-                read(url)
+                page(url, cap=cap)
     assert web.requests["/private/p"] == 0
 
 
-def test_no_robots_allow_all_and_unreachable_ones_allow_nothing(web, fetcher, impatient):
+def test_no_robots_allow_all_and_unreachable_ones_allow_nothing(web, page):
     web.page("/robots.txt", status=403)
-    assert fetcher.page(web.page("/p", "kikapu")).status == 200
+    assert page(web.page("/p", "kikapu")).status == 200
     web.page("/robots.txt", status=503)
     with pytest.raises(SourceUnavailable, match=r"robots\.txt answered 503"):
-        impatient.page(f"{web.url}/p")
+        page(f"{web.url}/p", attempts=1)
+    assert web.requests["/p"] == 1
 
 
-def test_no_more_than_the_limit_are_asked_of_one_host_at_once(web):
+def test_of_huge_robots_the_first_half_megabyte_holds(web, page):
+    rest = "# x\n" * (LARGEST_ROBOTS // 4) + "Disallow: /p\n"
+    web.page("/robots.txt", ROBOTS + rest, kind="text/plain")
+    assert page(web.page("/p", "kikapu")).status == 200
+    with pytest.raises(SourceRefused, match=r"robots\.txt forbids"):
+        page(f"{web.url}/private/p")
+
+
+def test_no_more_than_the_limit_are_asked_of_one_host_at_once(web, fetch):
     web.page("/p", "kikapu", seconds=0.05)
-    patient = Fetcher(
-        SETTINGS.model_copy(update={"fetch_timeout_seconds": 60.0})
-    )  # one given up is still being answered
-    with closing(patient), ThreadPoolExecutor(12) as pool:
-        list(pool.map(lambda _: patient.page(f"{web.url}/p"), range(24)))
+    fetch(*[f"{web.url}/p"] * 24, settings=SETTINGS.model_copy(update={"fetch_timeout_seconds": 60.0}))
     assert web.most_at_once == 3
 
 
-def test_attempts_are_bounded(web, fetcher):
+def test_attempts_are_bounded(web, page):
     with pytest.raises(SourceUnavailable, match="answered 500"):
-        fetcher.page(web.page("/p", status=500))
+        page(web.page("/p", status=500))
     assert web.requests["/p"] == Patience().attempts

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from marketplace.local.network import LOOPBACK, ServerThread
@@ -56,7 +56,12 @@ def _handler(web: Web) -> type[BaseHTTPRequestHandler]:
             web.came(+1)
             time.sleep(answer.seconds)
             web.came(-1)
-            self._send(answer, answer.first.pop(0) if answer.first else answer.status)
+            status = answer.first.pop(0) if answer.first else answer.status
+            tag = answer.headers.get("etag")
+            if status == 200 and tag and self.headers.get("if-none-match") == tag:
+                self._send(replace(answer, body=b"", promised=None), 304)
+            else:
+                self._send(answer, status)
 
         def _send(self, answer: Answer, status: int) -> None:
             self.send_response(status)
