@@ -65,7 +65,7 @@ def scouted_products(
     images: ImagesParam,
     ingestions: IngestionsParam,
 ) -> dg.MaterializeResult:
-    """Products that each seller's catalogue shows, found in a browser or in listings. One row per seller and product."""
+    """What each catalogue shows, found in a browser or in listings. One row per seller and product."""
     started = time.monotonic()
     chosen = sellers_in_scope(warehouse, config, datetime.now(UTC))
 
