@@ -24,7 +24,6 @@ from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 
 from marketplace.catalog.products import Seller
-from marketplace.ingestion.feeds import Feed
 from marketplace.ingestion.sync import sync_seller
 from marketplace.local.milvus import EmbeddedMilvus
 from marketplace.local.network import free_port
@@ -146,8 +145,7 @@ def _market_of(folder: Path, scratch: Path, encoder: CompactEncoder, stack: Exit
     warehouse.migrate()
     seller = Seller(1, "grocer", "Grocer", None, "", "SE", "SEK", "feed", str(folder / "catalog.json"))
     add_seller(warehouse, seller)
-    feed = Feed(folder / "catalog.json", seller, settings)
-    sync_seller(warehouse, images, feed, seller, trigger="import", now=now, brake_share=1.0)
+    sync_seller(warehouse, images, settings, seller, trigger="import", now=now, brake_share=1.0)
     judge_products(warehouse, now)
     waiting = pending(warehouse, encoder.version)
     pictures = [images.read(one.image_sha256) if one.image_sha256 else None for one in waiting]

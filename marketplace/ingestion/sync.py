@@ -238,6 +238,33 @@ class Ingestion:
         return Visit(self.fetcher, self.chromium, self.kept, known, last)
 
 
+def sync_seller(
+    warehouse: Warehouse,
+    images: Images,
+    settings: Settings,
+    seller: Seller,
+    *,
+    trigger: str,
+    source: CatalogSource | None = None,
+    now: datetime | None = None,
+    brake_share: float | None = None,
+    progress: Progress | None = None,
+) -> SyncAudit:
+    """One seller scanned and read, in a run of its own; raises as `Ingestion.scout` and `Ingestion.hydrate`."""
+
+    async def run() -> SyncAudit:
+        async with Ingestion(
+            warehouse,
+            images,
+            settings,
+            source_of=source_for if source is None else lambda seller, settings: source,
+            clock=lambda: now or datetime.now(UTC),
+        ) as ingestion:
+            return await ingestion.sync(seller, trigger=trigger, brake_share=brake_share, progress=progress)
+
+    return asyncio.run(run())
+
+
 @dataclass(slots=True)
 class _Reading:
     """One seller's scan while it is read."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,12 +14,13 @@ from marketplace.catalog.prices import minor_digits
 from marketplace.catalog.products import Price, Product, Seller
 from marketplace.catalog.quality import RULES_VERSION, Judged, judge
 from marketplace.errors import NotFound
-from marketplace.storage.tables import product_quality, products, sync_runs
+from marketplace.storage.tables import product_changes, product_quality, products, sync_runs
 from marketplace.storage.tables import sellers as sellers_table
 from marketplace.storage.warehouse import Warehouse
 
 SELLER_COLUMNS = [column for column in sellers_table.c if column.name != "created_at"]
 BATCH = 500
+SHOWN_OF_SELLER = ("name", "city")  # what a shopper sees of a seller beside a product
 
 
 def sellers(warehouse: Warehouse, *, active_only: bool = True) -> list[Seller]:
@@ -72,12 +73,32 @@ def seller(warehouse: Warehouse, seller_id: int) -> Seller:
 
 
 def add_seller(warehouse: Warehouse, added: Seller) -> None:
-    """Keep a seller; one who is known is brought up to date."""
+    """Keep a seller; one who is known is brought up to date, and another name or number is a change of each product."""
     values = asdict(added)
     changed = {name: value for name, value in values.items() if name != "seller_id"}
     statement = insert(sellers_table).values(**values)
     with warehouse.begin() as connection:
+        known = connection.execute(
+            sa.select(*SELLER_COLUMNS).where(sellers_table.c.seller_id == added.seller_id).with_for_update()
+        ).one_or_none()
         connection.execute(statement.on_conflict_do_update(index_elements=["seller_id"], set_=changed))
+        if known is not None:
+            moved = {name: getattr(known, name) for name in SHOWN_OF_SELLER if getattr(known, name) != values[name]}
+            _record_seller_change(connection, added, moved)
+
+
+def _record_seller_change(connection: sa.Connection, seller: Seller, before: Mapping[str, str | None]) -> None:
+    if not before:
+        return
+    now = datetime.now(UTC)
+    live = sa.select(products.c.product_id).where(products.c.seller_id == seller.seller_id, ~products.c.is_gone)
+    for name, old in before.items():
+        about = {"seller_id": seller.seller_id, "kind": "seller", "field": f"seller_{name}"}
+        said = {"old_value": old, "new_value": getattr(seller, name), "observed_at": now}
+        row = [sa.literal(value).label(column) for column, value in {**about, **said}.items()]
+        connection.execute(
+            sa.insert(product_changes).from_select(["product_id", *about, *said], live.add_columns(*row))
+        )
 
 
 def products_of(connection: sa.Connection, seller_id: int) -> dict[str, Product]:

@@ -218,7 +218,7 @@ product_changes = Table(
     Column("change_id", BigInteger, Identity(always=True), primary_key=True),
     Column("product_id", BigInteger, ForeignKey(products.c.product_id), nullable=False),
     Column("seller_id", BigInteger, ForeignKey(sellers.c.seller_id), nullable=False),
-    Column("sync_id", Text, ForeignKey(sync_runs.c.sync_id), nullable=False),
+    Column("sync_id", Text, ForeignKey(sync_runs.c.sync_id), comment="null for a change of the seller's own"),
     Column("kind", Text, nullable=False),
     Column("field", Text, comment="the changed field; null for new and gone"),
     Column("old_value", Text),

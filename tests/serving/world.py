@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,11 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from marketplace.catalog.products import SourcedProduct
-from marketplace.ingestion.sources import Hydration, ProductRef, Scan
+from marketplace.ingestion.sources import ProductRef, Scan
 from marketplace.ingestion.sync import sync_seller
+from marketplace.ingestion.visits import Visit
 from marketplace.local.history import draw_history
 from marketplace.local.market import SampleMarket, SampleProduct
 from marketplace.local.pictures import draw_picture
+from marketplace.settings import Settings
 from marketplace.storage.catalog import add_seller, judge_products
 from marketplace.storage.embeddings import pending, store
 from marketplace.storage.images import Images
@@ -33,31 +35,39 @@ class Catalogue:
 
     products: Sequence[SampleProduct]
 
-    def scout(self) -> Scan:
-        return Scan(tuple(ProductRef(product.ref) for product in self.products), is_complete=True)
+    reader = "catalogue-1"
 
-    def hydrate(self, refs: Sequence[ProductRef]) -> Iterator[Hydration]:
-        by_ref = {product.ref: product for product in self.products}
-        for ref in refs:
-            product = by_ref[ref.source_ref]
-            sourced = SourcedProduct(
-                source_ref=product.ref,
-                title=product.title,
-                url=f"https://shop.example/p/{product.ref}",
-                description=product.description,
-                category=product.category,
-                price=product.price,
-                in_stock=product.in_stock,
-            )
-            yield Hydration(ref, sourced, draw_picture(product) if product.has_picture else None)
+    async def scout(self, web: Visit) -> Scan:
+        refs = (ProductRef(product.ref, harvest={"title": product.title}) for product in self.products)
+        return Scan(tuple(refs), is_complete=True)
+
+    def product_of(self, ref: ProductRef, content: bytes | None) -> SourcedProduct:
+        product = self._by_ref()[ref.source_ref]
+        return SourcedProduct(
+            source_ref=product.ref,
+            title=product.title,
+            url=f"https://shop.example/p/{product.ref}",
+            description=product.description,
+            category=product.category,
+            price=product.price,
+            image_url=product.ref if product.has_picture else None,
+            in_stock=product.in_stock,
+        )
+
+    def picture(self, where: str) -> bytes:
+        return draw_picture(self._by_ref()[where])
+
+    def _by_ref(self) -> dict[str, SampleProduct]:
+        return {product.ref: product for product in self.products}
 
 
 def settle(warehouse: Warehouse, images: Images, market: SampleMarket, *, now: datetime = NOW) -> None:
     """The market's sellers and products are stored and judged."""
+    settings = Settings(_env_file=None, home=images.folder.parent)
     for seller in market.sellers:
         add_seller(warehouse, seller)
         catalogue = Catalogue(market.of(seller.handle))
-        sync_seller(warehouse, images, catalogue, seller, trigger="command", now=now, brake_share=1.0)
+        sync_seller(warehouse, images, settings, seller, source=catalogue, trigger="command", now=now, brake_share=1.0)
     judge_products(warehouse, now)
 
 

@@ -12,13 +12,15 @@ from marketplace.catalog.changes import Change
 from marketplace.catalog.products import Price, Seller, SourcedProduct, stable_id
 from marketplace.errors import NotFound
 from marketplace.storage.catalog import add_seller, judge_products, live_products, seller, sellers
-from marketplace.storage.syncs import add_scan, mark_gone, store_product
-from marketplace.storage.tables import product_quality
+from marketplace.storage.product_writes import Sighting, Writes
+from marketplace.storage.syncs import ScannedRef, add_scan
+from marketplace.storage.tables import product_changes, product_quality
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 AMINA = Seller(
     stable_id("seller", "amina"), "amina", "Amina", "+254700000001", "Nairobi", "KE", "KES", "feed", "/data/a.csv"
 )
+SIGHTING = Sighting(AMINA.seller_id, "first", NOW, NOW)
 BASKET = SourcedProduct("1", "Sisal basket", price=Price(85_000, "KES", 90_000))
 
 
@@ -29,7 +31,8 @@ def kept(warehouse):
     add_scan(
         warehouse,
         {"sync_id": "first", "seller_id": AMINA.seller_id, "trigger": "command"},
-        [("1", None), ("2", None)],
+        [ScannedRef("1", None, None), ScannedRef("2", None, None)],
+        [],
         is_complete=True,
         note="",
         now=NOW,
@@ -40,8 +43,10 @@ def kept(warehouse):
 
 
 def store(warehouse, product, kind="new"):
+    writes = Writes(SIGHTING)
+    writes.shown(product, None, None, [Change(kind)], None)
     with warehouse.begin() as connection:
-        store_product(connection, AMINA.seller_id, "first", product, None, [Change(kind)], NOW)
+        writes.write(connection)
 
 
 def verdicts(warehouse):
@@ -58,6 +63,16 @@ def test_a_seller_is_kept_once_and_brought_up_to_date(warehouse):
     assert seller(warehouse, AMINA.seller_id).phone == "+254700000001"
 
 
+def test_another_name_of_a_seller_is_a_change_of_each_of_its_live_products(kept):
+    add_seller(kept, AMINA)
+    add_seller(kept, replace(AMINA, name="Amina & Daughters", phone="+254700000009"))
+    with kept.begin() as connection:
+        changes = connection.execute(sa.select(product_changes).where(product_changes.c.kind == "seller")).all()
+    assert [(row.field, row.old_value, row.new_value, row.sync_id) for row in changes] == [
+        ("seller_name", "Amina", "Amina & Daughters", None)
+    ] * 2
+
+
 def test_an_unknown_seller_is_named(warehouse):
     with pytest.raises(NotFound, match="no seller has the id 7"):
         seller(warehouse, 7)
@@ -71,7 +86,10 @@ def test_a_product_reads_back_as_it_was_shown(kept):
 
 
 def test_what_is_gone_is_not_live(kept):
-    mark_gone(kept, AMINA.seller_id, "first", [stable_id("product", AMINA.seller_id, "1")], NOW)
+    writes = Writes(SIGHTING)
+    writes.gone(next(product for product in live_products(kept) if product.source_ref == "1"))
+    with kept.begin() as connection:
+        writes.write(connection)
     assert [product.source_ref for product in live_products(kept)] == ["2"]
 
 

@@ -37,6 +37,7 @@ def upgrade() -> None:
     _rename_syncs()
     _widen_sellers()
     _widen_changes()
+    _free_changes_of_syncs()
     _create_tables()
     _keep_refusals_as_events()
     _begin_history()
@@ -95,6 +96,11 @@ def _widen_changes() -> None:
         " 'seller')"
     )
     op.create_check_constraint(op.f("ck_product_changes_kind"), "product_changes", kinds, schema="catalog")
+
+
+def _free_changes_of_syncs() -> None:
+    comment = "null for a change of the seller's own"
+    op.alter_column("product_changes", "sync_id", nullable=True, comment=comment, schema="catalog")
 
 
 def _keep_refusals_as_events() -> None:
@@ -487,6 +493,8 @@ def downgrade() -> None:
     op.execute("alter table catalog.sync_runs rename constraint fk_sync_runs_seller_id to fk_syncs_seller_id")
     op.execute("alter index catalog.ix_sync_runs_seller_id_started_at rename to ix_syncs_seller_id_started_at")
     op.rename_table("sync_runs", "syncs", schema="catalog")
+    op.execute("delete from catalog.product_changes where sync_id is null")
+    op.alter_column("product_changes", "sync_id", nullable=False, comment=None, schema="catalog")
     op.drop_constraint(op.f("ck_product_changes_kind"), "product_changes", schema="catalog")
     op.execute("update catalog.product_changes set kind = 'other' where kind not in ('new', 'gone', 'price')")
     kinds = "kind in ('new', 'gone', 'price', 'other')"
