@@ -41,18 +41,23 @@ def product_page(number: int) -> bytes:
     return page.encode()
 
 
-def shop(pages: int, delay: float, faults: float, seed: int = 7) -> web.Application:
-    """The shop's application; of every path the first answers may fail, the same ones in every run."""
+def shop(pages: int, delay: float, faults: float, crawl_delay: float = 0.0, seed: int = 7) -> web.Application:
+    """The shop's application; of every path the first answer may fail, the same ones in every run.
+
+    `/log` tells when each page was asked for, on which host, and with what status.
+    """
     bodies = [product_page(number) for number in range(pages)]
     luck = random.Random(seed)
     failing = {number: luck.choice([429, 500, 503]) for number in range(pages) if luck.random() < faults}
 
     async def page(request: web.Request) -> web.Response:
         number = int(request.match_info["number"])
+        key = (request.host, number)
+        is_failing = number in failing and key not in failed
+        log.append([request.host, time.monotonic(), failing[number] if is_failing else 200])
         if delay:
             await asyncio.sleep(delay)
-        key = (request.host, number)
-        if number in failing and key not in failed:
+        if is_failing:
             failed.add(key)
             return web.Response(status=failing[number], headers={"Retry-After": "1"} if failing[number] == 429 else {})
         tag = f'"{number}"'
@@ -61,20 +66,28 @@ def shop(pages: int, delay: float, faults: float, seed: int = 7) -> web.Applicat
         return web.Response(body=bodies[number], content_type="text/html", charset="utf-8", headers={"ETag": tag})
 
     async def robots(request: web.Request) -> web.Response:
-        return web.Response(text="User-agent: *\nDisallow: /admin/\n")
+        asked = f"Crawl-delay: {crawl_delay}\n" if crawl_delay else ""
+        return web.Response(text=f"User-agent: *\nDisallow: /admin/\n{asked}")
 
+    async def tell(request: web.Request) -> web.Response:
+        return web.json_response(log)
+
+    log: list[list[Any]] = []
     failed: set[tuple[Any, int]] = set()
     application = web.Application()
-    application.add_routes([web.get("/robots.txt", robots), web.get("/p/{number}", page)])
+    application.add_routes([web.get("/robots.txt", robots), web.get("/p/{number}", page), web.get("/log", tell)])
     return application
 
 
 @contextlib.contextmanager
-def running(pages: int, *, delay: float = 0.0, faults: float = 0.0, hosts: int = 1) -> Iterator[list[str]]:
+def running(
+    pages: int, *, delay: float = 0.0, faults: float = 0.0, hosts: int = 1, crawl_delay: float = 0.0
+) -> Iterator[list[str]]:
     """The addresses of the shop, on as many loopback hosts, served by a process of its own."""
     port = free_port()
     options = ["--port", str(port), "--pages", str(pages), "--delay", str(delay), "--faults", str(faults)]
-    command = [sys.executable, "-m", "benchmarks.fixture_shop", *options, "--hosts", str(hosts)]
+    options += ["--hosts", str(hosts), "--crawl-delay", str(crawl_delay)]
+    command = [sys.executable, "-m", "benchmarks.fixture_shop", *options]
     with subprocess.Popen(command) as process:
         urls = [f"http://127.0.0.{host + 1}:{port}" for host in range(hosts)]
         try:
@@ -101,9 +114,10 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--faults", type=float, default=0.0)
     parser.add_argument("--hosts", type=int, default=1)
+    parser.add_argument("--crawl-delay", type=float, default=0.0)
     chosen = parser.parse_args()
     addresses = [f"127.0.0.{host + 1}" for host in range(chosen.hosts)]
-    application = shop(chosen.pages, chosen.delay, chosen.faults)
+    application = shop(chosen.pages, chosen.delay, chosen.faults, chosen.crawl_delay)
     web.run_app(application, host=addresses, port=chosen.port, print=None, access_log=None)
 
 

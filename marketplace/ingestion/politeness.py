@@ -123,7 +123,7 @@ class Host:
         if pause is not None:
             self._quiet_until = max(self._quiet_until, now + pause)
             return
-        if is_overloaded:
+        if is_overloaded and self._in_a_row > 1:  # one refusal among many answers is no overload
             self.pace = min(SLOWEST_PACE, max(FIRST_PACE, 2 * self.pace))
         if self._is_failing() and now >= self._quiet_until:
             self._quiet_until = now + self.patience.open_seconds * 2**self._openings
