@@ -38,7 +38,7 @@ from marketplace.storage.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
 BATCH = 50
-Progress = Callable[[str, int, int], None]
+StepTold = Callable[[str, int, int], None]  # scouted, fetched, stored, removed or closed; products done, and in all
 SourceOf = Callable[[Seller, Settings], CatalogSource]
 
 
@@ -157,7 +157,7 @@ class Ingestion:
         trigger: str,
         brake_share: float | None = None,
         run_id: str | None = None,
-        progress: Progress | None = None,
+        progress: StepTold | None = None,
     ) -> SyncAudit:
         """Scan and read one seller; what was found and done. Raises as `scout` and `hydrate`."""
         sync_id = await self.scout(seller, trigger=trigger, run_id=run_id)
@@ -194,7 +194,7 @@ class Ingestion:
         return sync_id
 
     async def hydrate(
-        self, seller: Seller, sync_id: str, *, brake_share: float | None = None, progress: Progress | None = None
+        self, seller: Seller, sync_id: str, *, brake_share: float | None = None, progress: StepTold | None = None
     ) -> SyncAudit:
         """What the sync found, after everything its scan saw was read and stored.
 
@@ -248,7 +248,7 @@ def sync_seller(
     source: CatalogSource | None = None,
     now: datetime | None = None,
     brake_share: float | None = None,
-    progress: Progress | None = None,
+    progress: StepTold | None = None,
 ) -> SyncAudit:
     """One seller scanned and read, in a run of its own; raises as `Ingestion.scout` and `Ingestion.hydrate`."""
 
@@ -295,7 +295,7 @@ class _Reading:
         sighting = Sighting(seller.seller_id, sync_id, scan.seen_at, owner.clock())
         return cls(owner, seller, scan, known, letters, hydrator, audit, sighting, brake_share)
 
-    async def run(self, progress: Progress | None) -> None:
+    async def run(self, progress: StepTold | None) -> None:
         refs = [ProductRef(ref.source_ref, ref.url, ref.harvest) for ref in self.scan.refs]
         due = [ref for ref in refs if not self._is_left_alone(ref)]
         done = len(refs) - len(due)
@@ -444,7 +444,7 @@ def _validators(page: ScannedPage) -> Validators:
     return Validators(page.etag, page.last_modified, page.content_sha256)
 
 
-def _tell(progress: Progress | None, step: str, done: int, total: int) -> None:
+def _tell(progress: StepTold | None, step: str, done: int, total: int) -> None:
     if progress is not None:
         progress(step, done, total)
 
