@@ -1,11 +1,12 @@
-"""The sample market: eight sellers, their products, and the truth planted in them.
+"""The sample market: eight sellers on WhatsApp, their products, and the truth planted in them.
 
-Everything is drawn from a seed, so that what a pipeline should find is known beforehand.
+Everything is drawn from a seed, so that what a pipeline should find is known beforehand. `with_kinds`
+adds sellers whose catalogues are web shops, Shopify, WooCommerce and feeds (`marketplace/local/shops`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from marketplace.catalog.prices import minor_digits
 from marketplace.catalog.products import Price, Seller, stable_id
+from marketplace.local.forms import KIND_OF, SHOP_FORMS, SHOPS, SOURCE_PATH, WHATSAPP, Kind, drawn_ref
 
 COLOURS: Mapping[str, str] = MappingProxyType(
     {
@@ -64,7 +66,15 @@ DIALLING = {
     "GH": "233200000",
     "ET": "251900000",
     "RW": "250720000",
+    "NG": "234803000",
+    "MZ": "258840000",
+    "SN": "221770000",
+    "ZA": "278200000",
+    "ZM": "260970000",
+    "BW": "267710000",
+    "CM": "237670000",
 }
+AWKWARD = ', "Mama\'s best" & more, size 5½'  # what every format must escape, and bring back
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +97,30 @@ class SampleProduct:
 
 @dataclass(frozen=True, slots=True)
 class SampleMarket:
-    """Sellers and products, and the truth that was planted: `truth` says what a pipeline should find."""
+    """Sellers and products, and the truth that was planted: `truth` says what a pipeline should find.
+
+    `forms` names the form of a seller's catalogue where it is not WhatsApp pages, one of `marketplace.local.forms`.
+    """
 
     seed: int
     sellers: tuple[Seller, ...]
     products: tuple[SampleProduct, ...]
     truth: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    forms: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """The kind of source of every seller, by handle."""
+        return {seller.handle: KIND_OF[self.form(seller.handle)] for seller in self.sellers}
+
+    def form(self, handle: str) -> str:
+        """The form of a seller's catalogue."""
+        return self.forms.get(handle, WHATSAPP)
+
+    def source_path(self, handle: str) -> str:
+        """Where on the shop server a reader of this seller begins."""
+        phone = next(str(seller.phone).lstrip("+") for seller in self.sellers if seller.handle == handle)
+        return SOURCE_PATH[self.form(handle)].format(handle=handle, phone=phone)
 
     def of(self, handle: str) -> list[SampleProduct]:
         """What one seller offers, in catalogue order."""
@@ -103,8 +131,8 @@ class SampleMarket:
         return stable_id("product", stable_id("seller", product.seller_handle), product.ref)
 
 
-def draw_market(seed: int = 7, sellers: int = 8, products_per_seller: int = 30) -> SampleMarket:
-    """The same market for the same arguments.
+def draw_market(seed: int = 7, sellers: int = 8, products_per_seller: int = 30, *, kinds: bool = False) -> SampleMarket:
+    """The same market for the same arguments; `kinds` adds a seller for every form of catalogue.
 
     Among the products of each seller the last has no picture, and the last but one is junk that quality must reject;
     two sellers show a photo that they took from another.
@@ -118,7 +146,45 @@ def draw_market(seed: int = 7, sellers: int = 8, products_per_seller: int = 30) 
         "without_picture": tuple(product.ref for product in products if not product.has_picture),
         "junk": tuple(product.ref for product in products if product.is_junk),
     }
-    return SampleMarket(seed, tuple(_seller(number, row) for number, row in enumerate(chosen)), tuple(products), truth)
+    drawn = tuple(_seller(number, row) for number, row in enumerate(chosen))
+    market = SampleMarket(seed, drawn, tuple(products), truth)
+    return with_kinds(market, products_per_seller) if kinds else market
+
+
+def with_kinds(market: SampleMarket, products_per_seller: int = 30) -> SampleMarket:
+    """The market and ten more sellers, one for each form of catalogue; what it held before is as it was.
+
+    Their refs are what a reader of that form finds (`marketplace.local.forms`), and one title of each is awkward.
+    """
+    generator = np.random.default_rng([market.seed, len(SHOPS)])
+    products: list[SampleProduct] = []
+    for row, form in zip(SHOPS, SHOP_FORMS, strict=True):
+        products += _in_form(_offer(generator, row, products_per_seller), form)
+    sellers = tuple(_seller(number, row) for number, row in enumerate(SHOPS, len(SELLERS)))
+    truth = {
+        **market.truth,
+        "without_picture": _planted(market, products, lambda product: not product.has_picture, "without_picture"),
+        "junk": _planted(market, products, lambda product: product.is_junk, "junk"),
+    }
+    forms = {row[0]: form for row, form in zip(SHOPS, SHOP_FORMS, strict=True)}
+    return SampleMarket(market.seed, market.sellers + sellers, market.products + tuple(products), truth, forms)
+
+
+def _planted(
+    market: SampleMarket, products: list[SampleProduct], is_planted: Callable[[SampleProduct], bool], name: str
+) -> tuple[str, ...]:
+    return (*market.truth.get(name, ()), *(product.ref for product in products if is_planted(product)))
+
+
+def _in_form(products: list[SampleProduct], form: str) -> list[SampleProduct]:
+    placed = [
+        replace(product, title=product.title + AWKWARD) if number == 1 and not product.is_junk else product
+        for number, product in enumerate(products)
+    ]
+    return [
+        replace(product, ref=drawn_ref(form, product.seller_handle, number, product.title))
+        for number, product in enumerate(placed)
+    ]
 
 
 def _seller(number: int, row: tuple[str, str, str, str, str, float, tuple[str, ...]]) -> Seller:

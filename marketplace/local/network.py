@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import threading
 import time
@@ -14,11 +15,12 @@ LOOPBACK = "127.0.0.1"
 
 
 class ServerThread:
-    """A server that answers on its loopback port for the block of a `with`."""
+    """A server that answers on its loopback port for the block of a `with`, and others beside it."""
 
-    def __init__(self, server: TCPServer) -> None:
+    def __init__(self, server: TCPServer, *beside: TCPServer) -> None:
         self._server = server
-        self._thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        self._servers = (server, *beside)
+        self._threads = [threading.Thread(target=one.serve_forever, args=(0.02,), daemon=True) for one in self._servers]
 
     @property
     def url(self) -> str:
@@ -26,15 +28,25 @@ class ServerThread:
         return f"http://{LOOPBACK}:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        for server, thread in zip(self._servers, self._threads, strict=True):
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+def loopback(number: int) -> str:
+    """The loopback address of that number, counted from 0: 127.0.0.1, 127.0.0.2 ...
+
+    Linux answers on all of 127.0.0.0/8; other systems on the first only.
+    """
+    return str(ipaddress.IPv4Address(LOOPBACK) + number)
 
 
 def free_port(preferred: int = 0) -> int:
