@@ -130,6 +130,12 @@ class Fault:
         """What it is one of."""
         return FAULTS[self.name]
 
+    @property
+    def outcome(self) -> Outcome:
+        """What must come of it: where it lies on a picture, the product is read all the same."""
+        lies_on_a_picture = self.path.startswith("/img/") and self.kind.outcome == "unread"
+        return "pictureless" if lies_on_a_picture else self.kind.outcome
+
     def damaged(self, answer: Answer, strike: Strike) -> Answer:
         """What becomes of an answer that it strikes."""
         return self.kind.act(answer, strike) if self.kind.act else answer

@@ -1,7 +1,7 @@
 """Feeds: Google Merchant as XML and TSV, and a seller's own CSV, XLSX and JSON.
 
 A reduced product of a Google feed names its old price as `price` and what a shopper pays now as `sale_price`; the
-latter is the product's price. The CSV writes prices as people do ("XAF 12,500"), XLSX as numbers.
+latter is the product's price. The CSV writes prices as people do ("12 500 FCFA"), XLSX as numbers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 
 from openpyxl import Workbook
 
-from marketplace.catalog.prices import format_price, minor_digits
+from marketplace.catalog.prices import minor_digits
 from marketplace.catalog.products import Price, Seller, stable_id
 from marketplace.local.market import SampleProduct
 from marketplace.local.shops.answers import Answer, html_page, json_answer, redirect
@@ -118,7 +118,7 @@ def _own_rows(listed: Sequence[SampleProduct], link: Link, base: str) -> list[di
             "Product Name": one.title,
             "Description": one.description,
             "Category": one.category,
-            "Price": format_price(one.price) if one.price else "",
+            "Price": _spoken(one.price) if one.price else "",
             "In Stock": "yes" if one.in_stock else "no",
             "Image URL": f"{base}{picture_path(one)}" if one.has_picture else "",
             "Product Link": link(one),
@@ -179,6 +179,11 @@ WRITERS: Mapping[str, tuple[str, Callable[[Seller, Sequence[SampleProduct], Link
         "json": ("application/json", _json),
     }
 )
+
+
+def _spoken(price: Price) -> str:
+    """The price as people write it in francs: "4 100 FCFA"."""
+    return f"{price.amount_minor // 10 ** minor_digits(price.currency):,} FCFA".replace(",", " ")
 
 
 def _money(price: Price) -> str:
