@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -102,6 +103,10 @@ class ShopServer(ServerThread):
 class _Server(ThreadingHTTPServer):
     request_queue_size = 256
     daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), OSError):  # a reader that has had enough is no error
+            super().handle_error(request, client_address)
 
 
 class _Pages:
