@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
-import struct
 import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from email.utils import formatdate
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 from marketplace.catalog.products import stable_id
 from marketplace.errors import ConfigurationError
 from marketplace.local.shops.answers import HTML, Answer, Delivery, html_page, redirect
+from marketplace.local.shops.bombs import PIXELS, deep_body, flat_png, gzip_bomb_body, huge_page_body, png
 
 SCRIPT = re.compile(r'(<script type="application/ld\+json">)(.*?)(</script>)', re.DOTALL)
 GRAPH = re.compile(r'<meta property="(?:og|product):[^>]*>')
@@ -32,9 +30,6 @@ PRIVATE = (
 SCHEMES = ("file:///etc/passwd", "gopher://127.0.0.1:6379/_INFO", "ftp://127.0.0.1/", "http://root:pass@127.0.0.1/")
 MOVES = (HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.FOUND, HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT)
 BOILERPLATE = '<meta property="og:type" content="website"><meta property="og:site_name" content="Shop">'
-HUGE = 30_000_000
-BOMB = 1 << 30
-DEPTH = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,17 +209,17 @@ def nul_bytes(answer: Answer, strike: Strike) -> Answer:
 
 def huge_page(answer: Answer, strike: Strike) -> Answer:
     """A page of thirty million bytes without a product."""
-    return Answer(_huge())
+    return Answer(huge_page_body())
 
 
 def deep_nesting(answer: Answer, strike: Strike) -> Answer:
     """A million elements, each inside the other, without a product."""
-    return Answer(_deep())
+    return Answer(deep_body())
 
 
 def gzip_bomb(answer: Answer, strike: Strike) -> Answer:
     """A body that unpacks to a gigabyte."""
-    return Answer(_gzip_bomb(), encoding="gzip")
+    return Answer(gzip_bomb_body(), encoding="gzip")
 
 
 def xml_bomb(answer: Answer, strike: Strike) -> Answer:
@@ -260,12 +255,12 @@ def gif_polyglot(answer: Answer, strike: Strike) -> Answer:
 
 def picture_bomb(answer: Answer, strike: Strike) -> Answer:
     """A flat PNG of 13,000 by 13,000 pixels."""
-    return Answer(_flat_png(13_000), "image/png")
+    return Answer(flat_png(PIXELS["picture_bomb"]), "image/png")
 
 
 def picture_header_bomb(answer: Answer, strike: Strike) -> Answer:
     """A PNG that says it has 50,000 by 50,000 pixels."""
-    return Answer(_png(50_000, zlib.compress(b"\x00")), "image/png")
+    return Answer(png(PIXELS["picture_header_bomb"], zlib.compress(b"\x00")), "image/png")
 
 
 def huge_robots(answer: Answer, strike: Strike) -> Answer:
@@ -294,35 +289,3 @@ def _with_line(answer: Answer, line: bytes) -> Answer:
 
 def _entity(character: str) -> str:
     return character if character.isalnum() or character == " " else f"&#{ord(character)};"
-
-
-@lru_cache(maxsize=1)
-def _huge() -> bytes:
-    line = b"<p>Karibu sokoni.</p>\n"
-    return b"<!doctype html><html><body>" + line * (HUGE // len(line))
-
-
-@lru_cache(maxsize=1)
-def _deep() -> bytes:
-    return b"<!doctype html><html><body>" + b"<div>" * DEPTH
-
-
-@lru_cache(maxsize=1)
-def _gzip_bomb() -> bytes:
-    member = 1 << 24
-    return gzip.compress(b" " * member, 9, mtime=0) * (BOMB // member)  # members one after the other are one file
-
-
-@lru_cache(maxsize=1)
-def _flat_png(side: int) -> bytes:
-    packer = zlib.compressobj(6)
-    row = b"\x00" * (side + 1)
-    return _png(side, b"".join(packer.compress(row) for _ in range(side)) + packer.flush())
-
-
-def _png(side: int, packed: bytes) -> bytes:
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", packed), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
-    )

@@ -1,6 +1,6 @@
-"""A plain reader of every form of catalogue: standard parsers, no manners, and nothing of ours but the shops' addresses.
+"""A plain reader of every form of catalogue: standard parsers, no manners, nothing of ours but the addresses.
 
-It asks again at once where it is told to wait, follows redirects on loopback only, and reads five million bytes of a page.
+It asks again at once where it is told to wait, follows redirects on loopback only, and reads five million bytes.
 """
 
 from __future__ import annotations
