@@ -189,11 +189,11 @@ def _handler(pages: _Pages) -> type[BaseHTTPRequestHandler]:
 
         def _send(self, prepared: Prepared) -> None:
             answer = prepared.answer
-            if answer.status == HTTPStatus.OK and has_not_changed(prepared, self.headers):
-                self.wfile.write(self._head(prepared, HTTPStatus.NOT_MODIFIED))
-                return
             accepts = "gzip" in self.headers.get("accept-encoding", "")
             packed = prepared.packed if accepts else None
+            if answer.status == HTTPStatus.OK and has_not_changed(prepared, self.headers):
+                self.wfile.write(self._head(prepared, HTTPStatus.NOT_MODIFIED, is_packed=packed is not None))
+                return
             body = answer.body if packed is None else packed
             head = self._head(prepared, answer.status, body, is_packed=packed is not None)
             if self.command == "HEAD":

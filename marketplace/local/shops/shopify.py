@@ -60,7 +60,8 @@ def product(shelves: Shelves, handle: str, slug: str, base: str) -> Answer | Non
     path = _path(shelves, shown)
     head = f'<link rel="canonical" href="{base}{path}">' + open_graph(shown, base=base)
     data = linked_data(shown, base=base, url=f"{base}{path}")
-    return html_page(shown.title, f"<main>{card(shown, path)}</main>", head + script(data))
+    content = f"<main>{card(shown, path)}</main>"
+    return html_page(shown.title, content, head + script(data), modified=shelves.modified(shown.ref))
 
 
 def home(shelves: Shelves, handle: str) -> Answer | None:

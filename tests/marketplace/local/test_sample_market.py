@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,8 +14,9 @@ from PIL import Image
 
 from marketplace.catalog.prices import minor_digits
 from marketplace.catalog.quality import Judged, judge
+from marketplace.local.forms import SHOPS
 from marketplace.local.history import TASTES, draw_history, seed_sample_market, shopper_id
-from marketplace.local.market import CATEGORIES, PATTERNS, draw_market
+from marketplace.local.market import AWKWARD, CATEGORIES, PATTERNS, draw_market, with_kinds
 from marketplace.local.pictures import WIDTH, draw_picture
 from marketplace.storage.tables import interactions, leads, sellers
 
@@ -144,3 +146,41 @@ def test_seeding_again_on_a_later_day_adds_nothing(warehouse):
     with warehouse.begin() as connection:
         addresses = connection.execute(sa.select(sellers.c.source_url)).scalars().all()
     assert all(address.startswith("http://127.0.0.1:8091/c/") for address in addresses)
+
+
+def test_sellers_of_other_kinds_leave_the_market_as_it_was(market):
+    grown = draw_market(kinds=True)
+    assert grown == with_kinds(market)
+    assert grown.sellers[:8] == market.sellers
+    assert grown.products[: len(market.products)] == market.products
+    assert set(market.truth["junk"]) < set(grown.truth["junk"])
+
+
+def test_every_kind_of_source_has_sellers_who_begin_where_their_form_does():
+    grown = draw_market(kinds=True)
+    assert Counter(grown.kinds.values()) == {"whatsapp": 8, "web_shop": 3, "shopify": 1, "woocommerce": 1, "feed": 5}
+    assert grown.source_path("mama-njeri-fabrics") == "/c/254700000001"
+    assert grown.source_path("lagos-ankara") == "/shop/lagos-ankara/sitemap.xml"
+    assert len({seller.phone for seller in grown.sellers}) == 18
+    assert len({seller.currency for seller in grown.sellers}) == 13
+
+
+@pytest.mark.parametrize("products", [30, 300])
+def test_refs_are_unique_and_as_a_reader_of_their_form_finds_them(products):
+    grown = draw_market(sellers=1, products_per_seller=products, kinds=True)
+    forms = {
+        "lagos-ankara": r"/shop/lagos-ankara/product/[a-z0-9-]+",
+        "cape-clay": r"7\d{12}",
+        "abuja-leather": r"\d{4}",
+        "douala-pagne": r"00\d{3}",
+        "maasai-beads": r"mb\.\d{9}",
+    }
+    assert len({product.ref for product in grown.products}) == 11 * products
+    for handle, form in forms.items():
+        assert all(re.fullmatch(form, product.ref) for product in grown.of(handle))
+
+
+def test_one_title_of_each_further_seller_needs_escaping_everywhere():
+    grown = draw_market(kinds=True)
+    awkward = [product.seller_handle for product in grown.products if product.title.endswith(AWKWARD)]
+    assert awkward == [row[0] for row in SHOPS]
