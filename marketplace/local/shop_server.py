@@ -31,7 +31,7 @@ def main() -> None:
     options = parser.parse_args()
     server = ShopServer(draw_market(kinds=options.kinds), options.port, options.state, options.hosts)
     if options.faults is not None:
-        server.switch_faults(None if options.faults == ["all"] else options.faults)
+        server.switch_faults(None if "all" in options.faults else options.faults)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         server.serve()

@@ -84,8 +84,9 @@ class Faults:
         return [one for one in self.planted if one.name == name]
 
     def extras(self, market: SampleMarket) -> list[SampleProduct]:
-        """The products that are planted for faults, each named for its own."""
-        return [extra_product(market, one) for one in self.planted if one.is_extra]
+        """The products that are planted for faults on the market's sellers, each named for its own."""
+        handles = {seller.handle for seller in market.sellers}
+        return [extra_product(market, one) for one in self.planted if one.is_extra and one.seller in handles]
 
 
 def extra_product(market: SampleMarket, one: Fault) -> SampleProduct:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from rich.table import Table
+from rich.text import Text
 
 from marketplace.local.market import SampleProduct
 from marketplace.local.shops.fault_kinds import Fault
@@ -113,13 +114,16 @@ class TruthReport:
         table.add_column("which")
         for name, entries in self.differences.items():
             more = [f"and {len(entries) - MOST_SHOWN:,} more"] if len(entries) > MOST_SHOWN else []
-            table.add_row(name, f"{len(entries):,}", "\n".join([*entries[:MOST_SHOWN], *more]))
+            table.add_row(name, f"{len(entries):,}", Text("\n".join([*entries[:MOST_SHOWN], *more])))
         return table
 
 
 @dataclass(frozen=True, slots=True)
 class PlantedTruth:
-    """What must become of every product of a market."""
+    """What must become of every product of a market.
+
+    It knows no brake: so many products taken down at once that a reader rightly keeps them are gone here.
+    """
 
     products: tuple[Planted, ...]
     _by_key: Mapping[Key, Planted] = field(init=False, repr=False, compare=False)

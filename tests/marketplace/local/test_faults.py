@@ -378,6 +378,15 @@ def test_faults_are_switched_while_the_shops_run_and_outlive_them(tmp_path):
         assert len(requests.post(url, json={"faults": "all"}, timeout=5).json()["on"]) > 30
 
 
+def test_faults_of_sellers_that_are_no_longer_there_strike_nobody(tmp_path):
+    state = tmp_path / "shop.json"
+    with ShopServer(MARKET, state=state) as shop:
+        shop.switch_faults()
+    with ShopServer(draw_market(sellers=1, products_per_seller=14), state=state) as shop:
+        assert shop.faults.names
+        assert got(shop, "/").status_code == 200
+
+
 @pytest.mark.parametrize("wanted", [{"faults": ["flood"]}, {"faults": "some"}, {"faults": 3}, ["all"]])
 def test_a_switch_that_makes_no_sense_changes_nothing(shop, wanted):
     shop.switch_faults(["flapping"])
