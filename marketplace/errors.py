@@ -2,6 +2,8 @@
 
 * MarketplaceError
   * InputRejected         the data breaks its contract; a rerun meets the same data
+    * NoProduct           a page shows no product
+      * LoginWall         a page wants a password before it shows anything
     * PriceUnreadable     a text that should be a price is none
     * ImageRejected       bytes that should be a picture are none we accept
     * FeedRejected        a feed cannot be read as a whole
@@ -23,6 +25,14 @@ class MarketplaceError(Exception):
 
 class InputRejected(MarketplaceError):
     """The data breaks its contract; the message names the field and the value."""
+
+
+class NoProduct(InputRejected):
+    """A page shows no product: it is another kind of page, or says with status 200 that nothing is there."""
+
+
+class LoginWall(NoProduct):
+    """A page wants a password before it shows anything."""
 
 
 class PriceUnreadable(InputRejected):

@@ -1,4 +1,4 @@
-"""The rows of a feed by our column names, whatever file or folder holds them."""
+"""The rows of a feed by our column names, whatever file, answer or folder holds them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from marketplace.catalog.text import fit_text
 from marketplace.errors import FeedRejected
+from marketplace.ingestion.feed_kinds import Kind, kind_of_file
+from marketplace.ingestion.markup.xml import unpacked
+from marketplace.ingestion.merchant import merchant_rows
 
 # Compared without regard to case, spaces and punctuation, so that "Product Name" and "product_name" are one.
 COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -27,8 +30,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "id": ("id", "sku", "product id", "ref"),
         "title": ("title", "name", "product name", "product"),
         "description": ("description", "details"),
-        "category": ("category", "category name", "type"),
+        "category": ("category", "category name", "type", "product type", "google product category"),
         "price": ("price", "amount"),
+        "sale_price": ("sale price",),
+        "sale_dates": ("sale price effective date",),
         "currency": ("currency",),
         "image": ("image", "image url", "image link", "photo", "picture"),
         "in_stock": ("in stock", "stock", "stock availability", "availability"),
@@ -45,11 +50,13 @@ DELIMITERS = ",;\t"
 class Row:
     """One row of a feed by our column names.
 
-    `number` is the line a person sees in the file, and `problem` says why the row cannot be read at all.
+    `number` is the line a person sees in the file, or the place among the items of JSON and XML; `columns` are the
+    feed's own names of ours, and `problem` says why the row cannot be read at all.
     """
 
     number: int
     values: Mapping[str, str]
+    columns: Mapping[str, str] = MappingProxyType({})
     problem: str = ""
 
 
@@ -57,7 +64,7 @@ RawRow = tuple[int, Mapping[str, Any] | str]  # a text says why there are no val
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a feed, in order.
+    """The rows of a file or folder, in order.
 
     Raises
     ------
@@ -67,19 +74,28 @@ def read_rows(path: Path) -> Iterator[Row]:
     if path.is_dir():
         yield from _folder_rows(path)
         return
-    readers = {".csv": _csv_rows, ".json": _json_rows, ".xlsx": _xlsx_rows}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise FeedRejected(f"{path} is no feed: expected .csv, .json, .xlsx or a folder of photos")
+    content = unpacked(_content(path), where=f"{path}", most=LARGEST_UNPACKED)
+    yield from rows_of(content, kind_of_file(path, content), where=f"{path}")
+
+
+def rows_of(content: bytes, kind: Kind, *, where: str) -> Iterator[Row]:
+    """The rows of a feed's content, in order.
+
+    Raises
+    ------
+    FeedRejected
+        If it is broken as a whole, or has no title column.
+    """
+    readers = {"csv": _csv_rows, "tsv": _tsv_rows, "json": _json_rows, "xlsx": _xlsx_rows, "xml": _xml_rows}
     columns: dict[str, str] | None = None
-    for number, values in reader(path, _content(path)):
+    for number, values in readers[kind](where, content):
         if isinstance(values, str):
             yield Row(number, {}, problem=f"row {number}: {values}")
             continue
-        columns = columns or _columns(path, list(values))
-        yield Row(number, {ours: _cell(values.get(theirs)) for ours, theirs in columns.items()})
+        columns = columns or _columns(where, list(values))
+        yield Row(number, {ours: _cell(values.get(theirs)) for ours, theirs in columns.items()}, columns)
     if columns is None:
-        raise FeedRejected(f"{path} holds no rows")
+        raise FeedRejected(f"{where} holds no rows")
 
 
 def _content(path: Path) -> bytes:
@@ -92,7 +108,7 @@ def _content(path: Path) -> bytes:
         raise FeedRejected(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _columns(path: Path, theirs: Sequence[str]) -> dict[str, str]:
+def _columns(where: str, theirs: Sequence[str]) -> dict[str, str]:
     by_form = {_form(name): name for name in reversed(theirs)}
     named = {
         ours: by_form[form]
@@ -100,7 +116,7 @@ def _columns(path: Path, theirs: Sequence[str]) -> dict[str, str]:
         if (form := next((form for form in map(_form, aliases) if form in by_form), None)) is not None
     }
     if "title" not in named:
-        raise FeedRejected(f"{path} has no title column; found {', '.join(theirs) or 'none'}")
+        raise FeedRejected(f"{where} has no title column; found {', '.join(theirs) or 'none'}")
     return named
 
 
@@ -108,15 +124,19 @@ def _form(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
-def _csv_rows(path: Path, content: bytes) -> Iterator[RawRow]:
+def _tsv_rows(where: str, content: bytes) -> Iterator[RawRow]:
+    return _csv_rows(where, content, delimiters="\t")
+
+
+def _csv_rows(where: str, content: bytes, *, delimiters: str = DELIMITERS) -> Iterator[RawRow]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FeedRejected(f"{path} is not UTF-8 at byte {error.start}; save it as CSV UTF-8") from error
+        raise FeedRejected(f"{where} is not UTF-8 at byte {error.start}; save it as CSV UTF-8") from error
     if "\x00" in text:
-        raise FeedRejected(f"{path} holds NUL bytes and is no CSV")
+        raise FeedRejected(f"{where} holds NUL bytes and is no CSV")
     first = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=first.count), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(delimiters, key=first.count), strict=True)
     header: list[str] | None = None
     while True:
         try:
@@ -125,7 +145,7 @@ def _csv_rows(path: Path, content: bytes) -> Iterator[RawRow]:
             return
         except csv.Error as error:
             if header is None or "expected after" not in str(error):  # an open quote has swallowed the rows behind it
-                raise FeedRejected(f"{path}, line {reader.line_num}: {error}") from error
+                raise FeedRejected(f"{where}, line {reader.line_num}: {error}") from error
             yield reader.line_num, f"{error}"
             continue
         if header is None:
@@ -136,24 +156,33 @@ def _csv_rows(path: Path, content: bytes) -> Iterator[RawRow]:
             yield reader.line_num, dict(zip(header, cells, strict=False))
 
 
-def _json_rows(path: Path, content: bytes) -> Iterator[RawRow]:
+def _json_rows(where: str, content: bytes) -> Iterator[RawRow]:
     try:
         data = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise FeedRejected(f"{path} is no JSON: {error}") from error
+        raise FeedRejected(f"{where} is no JSON: {error}") from error
     rows = data.get("products") if isinstance(data, dict) else data
     if not isinstance(rows, list):
-        raise FeedRejected(f"{path} must be a list of products, or an object with the list under 'products'")
+        raise FeedRejected(f"{where} must be a list of products, or an object with the list under 'products'")
+    yield from _under_all_names(rows)
+
+
+def _xml_rows(where: str, content: bytes) -> Iterator[RawRow]:
+    yield from _under_all_names(list(merchant_rows(where, content)))
+
+
+def _under_all_names(rows: Sequence[Any]) -> Iterator[RawRow]:
+    """Each row with a place for every name that any row has, since the first row decides which columns there are."""
     names = dict.fromkeys(name for values in rows if isinstance(values, dict) for name in values)
     for number, values in enumerate(rows, 1):
         yield number, {**names, **values} if isinstance(values, dict) else f"{str(values)[:80]!r} is no object"
 
 
-def _xlsx_rows(path: Path, content: bytes) -> Iterator[RawRow]:
+def _xlsx_rows(where: str, content: bytes) -> Iterator[RawRow]:
     try:
         unpacked = sum(part.file_size for part in zipfile.ZipFile(io.BytesIO(content)).infolist())
         if unpacked > LARGEST_UNPACKED:
-            raise FeedRejected(f"{path} unpacks to {unpacked} bytes, more than {LARGEST_UNPACKED}")
+            raise FeedRejected(f"{where} unpacks to {unpacked} bytes, more than {LARGEST_UNPACKED}")
         sheet = load_workbook(io.BytesIO(content), read_only=True, data_only=True).worksheets[0]
         lines = sheet.iter_rows(values_only=True)
         header = [str(name) if name is not None else "" for name in next(lines, ())]
@@ -161,7 +190,7 @@ def _xlsx_rows(path: Path, content: bytes) -> Iterator[RawRow]:
             if any(value is not None for value in values):
                 yield number, dict(zip(header, values, strict=False))
     except (zipfile.BadZipFile, InvalidFileException, ParseError, LookupError, ValueError, OSError) as error:
-        raise FeedRejected(f"{path} is no XLSX workbook: {error}") from error
+        raise FeedRejected(f"{where} is no XLSX workbook: {error}") from error
 
 
 def _folder_rows(path: Path) -> Iterator[Row]:

@@ -1,161 +1,205 @@
-"""What a product page says of itself: JSON-LD first, Open Graph where that is silent."""
+"""What a product page says of itself: JSON-LD first, then microdata, then Open Graph where those are silent."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urlsplit
 
-from lxml import etree, html
+from lxml import etree
 
-from marketplace.catalog.prices import currency_code, read_price
-from marketplace.catalog.products import Price, SourcedProduct
+from marketplace.catalog.products import SourcedProduct
 from marketplace.catalog.text import fit_text
-from marketplace.errors import InputRejected
+from marketplace.errors import LoginWall, NoProduct
+from marketplace.ingestion.claims import Claim, Offer, product_from, text_of
+from marketplace.ingestion.links import is_same_host
+from marketplace.ingestion.markup.heads import Head, head_of, scanned_head
+from marketplace.ingestion.markup.html import as_utf8, tree_of
+from marketplace.ingestion.markup.linked_data import Thing, by_id, things_in
+from marketplace.ingestion.markup.microdata import items_of
+from marketplace.ingestion.markup.schema_org import address_of, claim_of, is_available, is_product, joined
 
-OUT_OF_STOCK = ("outofstock", "soldout", "discontinued")
+AMOUNTS = ("product:sale_price:amount", "product:price:amount", "og:price:amount")
+CURRENCIES = ("product:sale_price:currency", "product:price:currency", "og:price:currency")
+AVAILABILITIES = ("product:availability", "og:availability")
+_NOT_FOUND = re.compile(
+    r"^\W*404\b|\b404\W*(?:not found|error)|\b(?:page|product|item|content)\b.{0,20}\b(?:not found|unavailable)\b"
+    r"|\bnot found\b\W*$|no longer (?:available|exists)|does(?: not|n.t) exist|(?:page|produit).{0,12} introuvable"
+    r"|haipatikani|haijapatikana",
+    re.IGNORECASE,
+)
+_PASSWORD = etree.XPath("boolean(//input[translate(@type, 'PASWORD', 'pasword') = 'password'])")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Open Graph properties and the JSON-LD objects of a page; scripts that do not parse are counted."""
-
-    graph: Mapping[str, str]
-    objects: tuple[Mapping[str, Any], ...]
-    broken_scripts: int
-
-
-def read_page(content: bytes) -> Page:
     """The structured data of a page.
+
+    `objects` come from JSON-LD, `items` from microdata; scripts that do not parse are counted. `metas` are all that
+    have a name, `title` the page's own.
+    """
+
+    metas: Mapping[str, str]
+    objects: tuple[Thing, ...] = ()
+    items: tuple[Thing, ...] = ()
+    broken_scripts: int = 0
+    canonical: str = ""
+    title: str = ""
+    has_password: bool = False
+
+    @property
+    def says_not_found(self) -> bool:
+        """Whether the page's title says that there is nothing here, as of a 404 that answers 200."""
+        return _NOT_FOUND.search(self.title) is not None
+
+    @property
+    def is_unindexed(self) -> bool:
+        """Whether the page wants to be in no search engine."""
+        return "noindex" in self.metas.get("robots", "").lower()
+
+
+def read_page(content: bytes, charset: str | None = None) -> Page:
+    """The structured data of a page.
+
+    Parameters
+    ----------
+    charset
+        What the content-type header names, if it was kept.
 
     Raises
     ------
     InputRejected
         If the bytes are no HTML.
     """
-    try:
-        parser = html.HTMLParser(encoding=_encoding_of(content), no_network=True, huge_tree=False)
-        tree = html.document_fromstring(content, parser=parser)
-    except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
-        raise InputRejected(f"a page of {len(content)} bytes is no HTML: {error}") from error
-    graph: dict[str, str] = {}
-    for meta in tree.iter("meta"):
-        name = meta.get("property") or meta.get("name") or ""
-        if name.startswith(("og:", "product:")) and meta.get("content") is not None:
-            graph.setdefault(name, _text(meta.get("content")))
-    objects: list[Mapping[str, Any]] = []
-    broken = 0
-    for script in tree.iter("script"):
-        if (script.get("type") or "").lower() == "application/ld+json":
-            try:
-                objects.extend(_flattened(json.loads(script.text or "", strict=False)))
-            except (ValueError, RecursionError):  # a number of thousands of digits is a ValueError too
-                broken += 1
-    return Page(graph, tuple(objects), broken)
+    utf8 = as_utf8(content, charset)
+    head = scanned_head(utf8)
+    if head is not None:
+        page = _page_of(head)
+        if any(map(is_product, page.objects)):
+            return page
+    return page_of(tree_of(utf8))
 
 
-def product_of(page: Page, *, source_ref: str, url: str, currency: str) -> SourcedProduct:
+def page_of(tree: etree._Element) -> Page:
+    """The structured data of a page's tree."""
+    return _page_of(head_of(tree), tuple(items_of(tree)), has_password=bool(_PASSWORD(tree)))
+
+
+def product_of(page: Page, *, source_ref: str, url: str, currency: str, needs_proof: bool = False) -> SourcedProduct:
     """The product that the page shows.
 
     Parameters
     ----------
     currency
         Of the seller's market, where the page names none.
+    needs_proof
+        Whether the address may be of any page: then an Open Graph title counts only with the type product or a price.
 
     Raises
     ------
     InputRejected
-        If the page shows no product, as one that answers with a login or a home page;
-        PriceUnreadable if its price is none.
+        NoProduct if the page shows none, as a home page, a list or a soft 404, and LoginWall if it wants a password
+        first; PriceUnreadable if its price is none.
     """
-    data = next((found for found in page.objects if _is_product(found)), {})
-    kind = page.graph.get("og:type", "")
-    if not data and kind and "product" not in kind.lower():
-        raise InputRejected(f"{url} shows no product: no JSON-LD Product, and og:type is {kind!r}")
-    title = _text(data.get("name")) or page.graph.get("og:title", "")
-    if not title:
-        broken = f", and {page.broken_scripts} JSON-LD scripts do not parse" if page.broken_scripts else ""
-        raise InputRejected(f"{url} names no product: no JSON-LD name and no og:title{broken}")
-    image = _first_image(data.get("image")) or page.graph.get("og:image")
-    return SourcedProduct(
+    claims = [
+        *_claims(page, page.objects, "json-ld", url),
+        *_claims(page, page.items, "microdata", url),
+    ]
+    if claims and page.says_not_found and page.is_unindexed:
+        raise NoProduct(f"{url} shows no product: its title is {page.title!r}")
+    if not claims:
+        _refuse_other_pages(page, url, needs_proof=needs_proof)
+    titles = {claim.title.casefold() for claim in claims[:1]}
+    told = [claim for claim in claims if not claim.title or claim.title.casefold() in titles]
+    told.append(_open_graph(page.metas, url))
+    if not any(claim.title for claim in told):
+        raise NoProduct(f"{url} names no product: no JSON-LD name and no og:title{_broken(page)}")
+    shown = joined(url, page.canonical) if page.canonical else url
+    is_own = shown != url and is_same_host(shown, url) and urlsplit(shown).path.strip("/") != ""
+    return product_from(
+        told,
         source_ref=source_ref,
-        title=title,
-        url=url,
-        description=_text(data.get("description")) or page.graph.get("og:description", ""),
-        category=_text(data.get("category")) or page.graph.get("product:category", ""),
-        price=_price(data, page.graph, currency),
-        image_url=_joined(url, image) if image else None,
-        in_stock=_in_stock(data, page.graph),
+        url=shown if is_own else url,
+        currency=currency,
+        url_origin="canonical" if is_own else "address",
     )
 
 
-def _encoding_of(content: bytes) -> str | None:
+def _page_of(head: Head, items: tuple[Thing, ...] = (), *, has_password: bool = False) -> Page:
+    objects: list[Thing] = []
+    broken = 0
+    for script in head.scripts:
+        try:
+            objects.extend(things_in(script))
+        except ValueError:  # a number of thousands of digits is one too
+            broken += 1
+    metas = {name: fit_text(said) for name, said in head.metas.items()}
+    return Page(metas, tuple(objects), items, broken, fit_text(head.canonical), fit_text(head.title), has_password)
+
+
+def _claims(page: Page, things: Sequence[Thing], origin: str, url: str) -> list[Claim]:
+    known = by_id(things)
+    products = [thing for thing in things if is_product(thing)]
+    own = _own_product(products, {_path(url), _path(joined(url, page.canonical))}, url)
+    if own is None:
+        return []
+    rest = [thing for thing in products if thing is not own]
+    return [claim_of(thing, origin, url=url, known=known) for thing in (own, *rest)]
+
+
+def _own_product(products: Sequence[Thing], paths: set[str], url: str) -> Thing | None:
+    """The product whose page this is: a page may show others beside it, which name their own addresses."""
+    if len(products) <= 1:
+        return next(iter(products), None)
+    addresses = [address_of(product, url) for product in products]
+    here = (
+        product for product, address in zip(products, addresses, strict=True) if address and _path(address) in paths
+    )
+    unsaid = (product for product, address in zip(products, addresses, strict=True) if not address)
+    return next(here, None) or next(unsaid, None)
+
+
+def _refuse_other_pages(page: Page, url: str, *, needs_proof: bool) -> None:
+    kind = page.metas.get("og:type", "")
+    is_product_page = "product" in kind.lower()
+    broken = _broken(page)
+    if not is_product_page and page.has_password:
+        raise LoginWall(f"{url} shows no product: it is a login wall, titled {page.title!r}")
+    if page.says_not_found:
+        raise NoProduct(f"{url} shows no product: its title is {page.title!r}")
+    if kind and not is_product_page:
+        raise NoProduct(f"{url} shows no product: no JSON-LD Product, and og:type is {kind!r}{broken}")
+    others = sum(map(is_product, (*page.objects, *page.items)))
+    if others:
+        raise NoProduct(f"{url} shows no product of its own, but {others} others")
+    if needs_proof and not is_product_page and not any(page.metas.get(name) for name in AMOUNTS):
+        raise NoProduct(f"{url} shows no product: no JSON-LD, microdata or Open Graph price{broken}")
+
+
+def _broken(page: Page) -> str:
+    return f", and {page.broken_scripts} JSON-LD scripts do not parse" if page.broken_scripts else ""
+
+
+def _open_graph(metas: Mapping[str, str], url: str) -> Claim:
+    amount, currency, availability = (
+        next((said for name in names if (said := metas.get(name))), "")
+        for names in (AMOUNTS, CURRENCIES, AVAILABILITIES)
+    )
+    image = metas.get("og:image") or metas.get("og:image:url") or metas.get("og:image:secure_url") or ""
+    return Claim(
+        "open-graph",
+        title=metas.get("og:title", ""),
+        description=metas.get("og:description", ""),
+        category=metas.get("product:category", ""),
+        image_url=joined(url, image) if image else "",
+        offers=(Offer(text_of(amount), "", currency),) if amount else (),
+        in_stock=is_available(availability) if availability else None,
+    )
+
+
+def _path(url: str) -> str:
     try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return None  # let the parser read the page's own declaration
-    return "utf-8"
-
-
-def _flattened(data: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(data, list):
-        for item in data:
-            yield from _flattened(item)
-    elif isinstance(data, dict):
-        yield data
-        yield from _flattened(data.get("@graph", []))
-
-
-def _is_product(data: Mapping[str, Any]) -> bool:
-    kinds = data.get("@type", [])
-    return "Product" in (kinds if isinstance(kinds, list) else [kinds])
-
-
-def _offer(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    offer = _first(data.get("offers"))
-    if "price" not in offer and "lowPrice" not in offer:
-        return {**offer, **_first(offer.get("priceSpecification"))}
-    return offer
-
-
-def _first(value: Any) -> Mapping[str, Any]:
-    first = value[0] if isinstance(value, list) and value else value
-    return first if isinstance(first, dict) else {}
-
-
-def _price(data: Mapping[str, Any], graph: Mapping[str, str], currency: str) -> Price | None:
-    offer = _offer(data)
-    low = _text(offer.get("price", offer.get("lowPrice")))
-    if low:
-        high = _text(offer.get("highPrice"))
-        named = _text(offer.get("priceCurrency"))
-        return read_price(f"{low} - {high}" if high else low, currency_code(named) if named else currency)
-    amount = graph.get("product:price:amount", graph.get("og:price:amount", ""))
-    named = graph.get("product:price:currency", graph.get("og:price:currency", ""))
-    return read_price(amount, currency_code(named) if named else currency) if amount else None
-
-
-def _in_stock(data: Mapping[str, Any], graph: Mapping[str, str]) -> bool:
-    said = _text(_offer(data).get("availability")) or graph.get("product:availability", "")
-    return said.rsplit("/", 1)[-1].replace(" ", "").lower() not in OUT_OF_STOCK
-
-
-def _first_image(image: Any) -> str | None:
-    if isinstance(image, list):
-        return _first_image(image[0]) if image else None
-    if isinstance(image, dict):
-        return _text(image.get("url")) or None
-    return _text(image) or None
-
-
-def _joined(url: str, onward: str) -> str | None:
-    try:
-        return urljoin(url, onward)
+        return urlsplit(url).path.rstrip("/").casefold()
     except ValueError:
-        return onward  # it is refused by name when it is fetched
-
-
-def _text(value: Any) -> str:
-    return fit_text(str(value)) if isinstance(value, str | int | float) else ""
+        return ""

@@ -14,12 +14,16 @@ from PIL import Image
 
 from marketplace.catalog.products import Price, Seller, SourcedProduct, stable_id
 from marketplace.errors import InputRejected, MarketplaceError
+from marketplace.ingestion.browser import Chromium
+from marketplace.ingestion.fetching import Fetcher
 from marketplace.ingestion.politeness import Patience
 from marketplace.ingestion.sources import ProductRef, Scan
 from marketplace.ingestion.sync import Ingestion
+from marketplace.ingestion.visits import Visit
 from marketplace.settings import Settings
 from marketplace.storage import catalog
 from marketplace.storage.images import Images
+from marketplace.storage.kept_pages import KeptPages
 
 from .web import Web
 
@@ -122,3 +126,33 @@ def ingestion(warehouse, images, settings):
         return asyncio.run(main())
 
     return run
+
+
+@pytest.fixture
+def scouted(settings, tmp_path):
+    """Scouts a source: its scan."""
+
+    def run(source):
+        async def main():
+            async with Fetcher(settings, QUICK) as fetcher:
+                return await source.scout(Visit(fetcher, Chromium(settings), KeptPages(tmp_path / "pages")))
+
+        return asyncio.run(main())
+
+    return run
+
+
+@pytest.fixture
+def read(scouted):
+    """Scouts a source and reads what was harvested: by id, each product or why it was refused."""
+
+    def read_all(source):
+        outcomes = {}
+        for ref in scouted(source).refs:
+            try:
+                outcomes[ref.source_ref] = source.product_of(ref, None)
+            except InputRejected as error:
+                outcomes[ref.source_ref] = str(error)
+        return outcomes
+
+    return read_all

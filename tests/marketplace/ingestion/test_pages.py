@@ -86,7 +86,10 @@ def test_open_graph_stands_in_where_linked_data_is_silent():
         ({"price": 45000.0, "priceCurrency": "UGX"}, Price(45_000, "UGX")),
         ({"price": "1,299"}, Price(129_900, "KES")),
         ({"price": "1299", "priceCurrency": "KSh"}, Price(129_900, "KES")),
-        ([{"price": "10", "priceCurrency": "GHS"}, {"price": "12", "priceCurrency": "GHS"}], Price(1_000, "GHS")),
+        (
+            [{"price": "10", "priceCurrency": "GHS"}, {"price": "12", "priceCurrency": "GHS"}],
+            Price(1_000, "GHS", 1_200),
+        ),
         ({"@type": "AggregateOffer", "lowPrice": "646", "highPrice": "740"}, Price(64_600, "KES", 74_000)),
         ({"priceSpecification": [{"price": "10", "priceCurrency": "USD"}]}, Price(1_000, "USD")),
         ({"price": None}, None),

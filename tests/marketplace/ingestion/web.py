@@ -52,7 +52,7 @@ def _handler(web: Web) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             web.requests[self.path] += 1
-            answer = web.answers.get(self.path.partition("?")[0], Answer(status=404))
+            answer = web.answers.get(self.path) or web.answers.get(self.path.partition("?")[0], Answer(status=404))
             web.came(+1)
             time.sleep(answer.seconds)
             web.came(-1)
