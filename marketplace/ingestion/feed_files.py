@@ -8,8 +8,8 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -33,7 +33,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "category": ("category", "category name", "type", "product type", "google product category"),
         "price": ("price", "amount"),
         "sale_price": ("sale price",),
-        "sale_dates": ("sale price effective date",),
+        "sale_dates": ("sale dates", "sale price effective date"),
         "currency": ("currency",),
         "image": ("image", "image url", "image link", "photo", "picture"),
         "in_stock": ("in stock", "stock", "stock availability", "availability"),
@@ -56,11 +56,12 @@ class Row:
 
     number: int
     values: Mapping[str, str]
-    columns: Mapping[str, str] = MappingProxyType({})
+    columns: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
 
 
 RawRow = tuple[int, Mapping[str, Any] | str]  # a text says why there are no values
+Reader = Callable[[str, bytes], Iterator[RawRow]]
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -86,7 +87,13 @@ def rows_of(content: bytes, kind: Kind, *, where: str) -> Iterator[Row]:
     FeedRejected
         If it is broken as a whole, or has no title column.
     """
-    readers = {"csv": _csv_rows, "tsv": _tsv_rows, "json": _json_rows, "xlsx": _xlsx_rows, "xml": _xml_rows}
+    readers: dict[Kind, Reader] = {
+        "csv": _csv_rows,
+        "tsv": _tsv_rows,
+        "json": _json_rows,
+        "xlsx": _xlsx_rows,
+        "xml": _xml_rows,
+    }
     columns: dict[str, str] | None = None
     for number, values in readers[kind](where, content):
         if isinstance(values, str):

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import io
 import json
 import re
 import shutil
 import zipfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
 
 from marketplace.catalog.products import Price
-from marketplace.errors import FeedRejected
+from marketplace.errors import FeedRejected, InputRejected
 from marketplace.ingestion.feed_files import COLUMNS, LARGEST_UNPACKED
 from marketplace.ingestion.feeds import Feed
-from marketplace.ingestion.sources import ProductRef
+from marketplace.ingestion.sources import Hydration, ProductRef
 from marketplace.ingestion.sync import sync_seller
 from marketplace.settings import Settings
 from marketplace.storage.audit import reason_counts, verdict_counts
 from marketplace.storage.catalog import judge_products, live_products
 
-from .conftest import NOW, picture
+from .conftest import NOW, PlainWeb, picture
 
 SETTINGS = Settings(_env_file=None)
 
@@ -35,9 +38,51 @@ def _zip(files):
     return target.getvalue()
 
 
-def hydrated(path, seller):
-    feed = Feed(path, seller, SETTINGS)
-    return list(feed.hydrate(feed.scout().refs))
+@dataclass
+class Imported:
+    """A feed read at once, as `sync_seller` wants it; pictures by http are fetched plainly."""
+
+    feed: Feed
+
+    def scout(self):
+        return asyncio.run(self.feed.scout(PlainWeb()))
+
+    def hydrate(self, refs):
+        return [self.hydrated(ref) for ref in refs]
+
+    def hydrated(self, ref):
+        try:
+            product = self.feed.product_of(ref, None)
+        except InputRejected as error:
+            return Hydration(ref, None, refusal=str(error))
+        if product.image_url is None:
+            return Hydration(ref, product)
+        try:
+            return Hydration(ref, product, image=self.feed.picture(product.image_url))
+        except InputRejected as error:
+            return Hydration(ref, product, image_refusal=f"image: {error}")
+
+
+@dataclass
+class Scouted(Imported):
+    """The same, of which only the ids of a scan are handed on: what is harvested is scouted again."""
+
+    def hydrate(self, refs):
+        harvested = {ref.source_ref: ref for ref in self.scout().refs}
+        return [self.hydrated(harvested[ref.source_ref]) for ref in refs]
+
+
+def feed_at(where, seller):
+    return Feed(replace(seller, source_url=str(where)), SETTINGS)
+
+
+def scan_of(where, seller):
+    return Imported(feed_at(where, seller)).scout()
+
+
+def hydrated(where, seller):
+    feed = Imported(feed_at(where, seller))
+    return feed.hydrate(feed.scout().refs)
 
 
 def test_good_rows_land_and_bad_rows_say_where_they_are_wrong(tmp_path, seller):
@@ -63,7 +108,7 @@ def test_good_rows_land_and_bad_rows_say_where_they_are_wrong(tmp_path, seller):
 def test_a_row_that_cannot_be_read_is_named_and_nothing_is_taken_as_gone(tmp_path, seller):
     feed = tmp_path / "shop.csv"
     feed.write_text('id,title,price\n1,Basket,500\n2,"Clay" pot,700\n3,Mug,300,red,large\n4,Kiondo,850\n,,99\n')
-    scan = Feed(feed, seller, SETTINGS).scout()
+    scan = scan_of(feed, seller)
     assert not scan.is_complete
     assert scan.note == "nothing is taken as gone, since nobody can tell which products these rows are: 3, 4, 6"
     assert [outcome.refusal or outcome.product.title for outcome in hydrated(feed, seller)] == [
@@ -78,7 +123,7 @@ def test_a_row_that_cannot_be_read_is_named_and_nothing_is_taken_as_gone(tmp_pat
 def test_rows_that_repeat_an_earlier_one_are_left_out_and_named(tmp_path, seller):
     feed = tmp_path / "shop.csv"
     feed.write_text("sku,title,price\nA,Basket,500\nB,Mug,300\nA,Basket again,900\n")
-    scan = Feed(feed, seller, SETTINGS).scout()
+    scan = scan_of(feed, seller)
     assert [ref.source_ref for ref in scan.refs] == ["A", "B"]
     assert scan.note == "rows left out because they repeat an earlier one: 4 (as 2)"
     assert scan.is_complete
@@ -127,36 +172,38 @@ def test_columns_are_found_by_any_of_their_names_and_csv_by_any_of_its_delimiter
 def test_a_row_keeps_its_product_while_its_title_changes_if_it_has_an_id_or_link(tmp_path, seller):
     def refs(rows):
         (tmp_path / "a.json").write_text(json.dumps(rows))
-        return [ref.source_ref for ref in Feed(tmp_path / "a.json", seller, SETTINGS).scout().refs]
+        return [ref.source_ref for ref in scan_of(tmp_path / "a.json", seller).refs]
 
     assert refs([{"title": "Mug", "link": "/mug"}]) == refs([{"title": "Blue mug", "link": "/mug"}])
     assert refs([{"title": "Mug", "id": "x" * 900}]) != refs([{"title": "Mug", "id": "x" * 901}])
 
 
-def test_remote_pictures_are_fetched_and_bad_addresses_refused(tmp_path, seller, web, images, warehouse):
-    web.page("/1.jpg", picture(), kind="image/jpeg")
+def test_pictures_at_an_address_are_left_to_the_network_and_others_read_beside_the_feed(tmp_path, seller):
+    (tmp_path / "1.jpg").write_bytes(picture())
     rows = [
-        {"id": "1", "title": "Mug", "image": f"{web.url}/1.jpg"},
-        {"id": "2", "title": "Pot", "image": f"{web.url}/2.jpg"},
+        {"id": "1", "title": "Mug", "image": "1.jpg"},
+        {"id": "2", "title": "Pot", "image": "https://cdn.example/2.jpg"},
         {"id": "3", "title": "Bag", "image": "http://["},
         {"id": "4", "title": "Hat", "image": "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAA"},
-        {"id": "5", "title": "Cap", "images": [], "image": [f"{web.url}/1.jpg"]},
+        {"id": "5", "title": "Cap", "images": [], "image": ["https://cdn.example/5.jpg"]},
     ]
     (tmp_path / "a.json").write_text(json.dumps(rows))
-    open_settings = Settings(_env_file=None, allow_private_hosts=True)
-    outcomes = list(Feed(tmp_path / "a.json", seller, open_settings).hydrate([ProductRef(row["id"]) for row in rows]))
-    assert [outcome.image is not None for outcome in outcomes] == [True, False, False, False, True]
-    assert [bool(outcome.image_refusal) for outcome in outcomes] == [False, True, True, False, False]
-    assert "row 2, image: the picture" in outcomes[1].image_refusal
-    closed = hydrated(tmp_path / "a.json", seller)
-    assert "only 80 and 443 are read" in closed[0].image_refusal
+    outcomes = hydrated(tmp_path / "a.json", seller)
+    assert [outcome.product.image_url for outcome in outcomes] == [
+        "1.jpg",
+        "https://cdn.example/2.jpg",
+        "http://[",
+        None,
+        "https://cdn.example/5.jpg",
+    ]
+    assert [outcome.image is not None for outcome in outcomes] == [True, False, False, False, False]
+    assert not any(outcome.image_refusal for outcome in outcomes)
 
 
-def test_a_feed_that_changed_after_it_was_scouted_refuses_what_it_no_longer_lists(tmp_path, seller):
+def test_a_row_that_was_never_scouted_is_refused(tmp_path, seller):
     (tmp_path / "a.json").write_text('[{"id": "1", "title": "Mug"}]')
-    [kept, lost] = Feed(tmp_path / "a.json", seller, SETTINGS).hydrate([ProductRef("1"), ProductRef("2")])
-    assert (kept.product.title, lost.product) == ("Mug", None)
-    assert "no longer lists it" in lost.refusal
+    with pytest.raises(InputRejected, match="no longer lists 2"):
+        feed_at(tmp_path / "a.json", seller).product_of(ProductRef("2"), None)
 
 
 def test_the_same_rows_are_read_from_csv_json_and_xlsx(tmp_path, seller):
@@ -196,12 +243,12 @@ def test_the_same_rows_are_read_from_csv_json_and_xlsx(tmp_path, seller):
 def test_a_feed_that_cannot_be_read_is_refused_whole(tmp_path, seller, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(FeedRejected, match=message):
-        Feed(tmp_path / name, seller, SETTINGS).scout()
+        scan_of(tmp_path / name, seller)
 
 
 def test_a_missing_feed_is_named(tmp_path, seller):
     with pytest.raises(FeedRejected, match=r"absent\.csv cannot be read: No such file"):
-        Feed(tmp_path / "absent.csv", seller, SETTINGS).scout()
+        scan_of(tmp_path / "absent.csv", seller)
 
 
 def test_pictures_that_are_none_are_refused_and_their_products_land_without(tmp_path, seller, warehouse, images):
@@ -213,7 +260,7 @@ def test_pictures_that_are_none_are_refused_and_their_products_land_without(tmp_
     ]
     rows.append({"id": "outside", "title": "Basket outside", "image": "../../etc/passwd"})
     (tmp_path / "a.json").write_text(json.dumps(rows))
-    feed = Feed(tmp_path / "a.json", seller, SETTINGS)
+    feed = Scouted(feed_at(tmp_path / "a.json", seller))
     audit = sync_seller(warehouse, images, feed, seller, trigger="import", now=NOW, brake_share=0.5)
     assert {refusal["source_ref"] for refusal in audit.refusals} == {"cut", "text", "absent", "outside"}
     stored = {product.source_ref: product.image_sha256 for product in live_products(warehouse)}
@@ -222,7 +269,7 @@ def test_pictures_that_are_none_are_refused_and_their_products_land_without(tmp_
 
 
 def test_real_groceries_come_in_with_their_pictures(real_input, seller, warehouse, images):
-    feed = Feed(real_input / "grocery" / "catalog.json", seller, SETTINGS)
+    feed = Scouted(feed_at(real_input / "grocery" / "catalog.json", seller))
     audit = sync_seller(warehouse, images, feed, seller, trigger="import", now=NOW, brake_share=0.5)
     assert (audit.new, audit.failed, audit.refusals) == (81, 0, [])
     assert all(product.image_sha256 for product in live_products(warehouse))
@@ -233,7 +280,7 @@ def test_real_photos_in_folders_come_in_by_category(real_input, seller, warehous
         (tmp_path / "photos" / category).mkdir(parents=True)
         for photo in sorted((real_input / "clothing" / category).glob("*.jpg"))[:6]:
             shutil.copy(photo, tmp_path / "photos" / category)
-    feed = Feed(tmp_path / "photos", seller, SETTINGS)
+    feed = Scouted(feed_at(tmp_path / "photos", seller))
     audit = sync_seller(warehouse, images, feed, seller, trigger="import", now=NOW, brake_share=0.5)
     judge_products(warehouse, NOW)
     assert (audit.new, audit.refusals) == (12, [])
@@ -244,7 +291,7 @@ def test_real_photos_in_folders_come_in_by_category(real_input, seller, warehous
 
 
 def test_real_titles_and_prices_come_in_as_text_and_are_flagged(real_input, seller, warehouse, images):
-    feed = Feed(real_input / "jumia-ke" / "products_with_stock.csv", seller, SETTINGS)
+    feed = Scouted(feed_at(real_input / "jumia-ke" / "products_with_stock.csv", seller))
     audit = sync_seller(warehouse, images, feed, seller, trigger="import", now=NOW, brake_share=0.5)
     judge_products(warehouse, NOW)
     assert audit.new + audit.failed == audit.scouted > 100
@@ -256,7 +303,9 @@ def test_real_titles_and_prices_come_in_as_text_and_are_flagged(real_input, sell
 def test_a_real_feed_imported_again_changes_nothing(real_input, seller, warehouse, images):
     feed = real_input / "jumia-ke" / "products_with_links.csv"
     first, second = (
-        sync_seller(warehouse, images, Feed(feed, seller, SETTINGS), seller, trigger="import", now=NOW, brake_share=0.5)
+        sync_seller(
+            warehouse, images, Scouted(feed_at(feed, seller)), seller, trigger="import", now=NOW, brake_share=0.5
+        )
         for _ in range(2)
     )
     assert first.new == second.unchanged > 1000
@@ -268,14 +317,169 @@ def test_a_real_feed_imported_again_changes_nothing(real_input, seller, warehous
 def test_the_documented_feeds_are_read_as_documented(tmp_path, seller):
     page = (Path(__file__).parents[3] / "docs" / "feeds.md").read_text()
     read = {}
-    for kind in ("csv", "json"):
+    for kind in ("csv", "json", "xml"):
         [example] = re.findall(rf"```{kind}\n(.*?)```", page, re.DOTALL)
         (tmp_path / f"a.{kind}").write_text(example)
         read[kind] = [outcome.product for outcome in hydrated(tmp_path / f"a.{kind}", seller)]
     assert [product.price for product in read["csv"]] == [Price(129_900, "KES"), Price(85_000, "KES")]
     assert [product.price for product in read["json"]] == [product.price for product in read["csv"]]
+    assert [product.price for product in read["xml"]] == [product.price for product in read["csv"]]
     named = re.findall(r"^\| `(\w+)` \| ([^|]*)\|", page, re.MULTILINE)
     documented = {column: {column, *re.findall("`(.*?)`", others)} for column, others in named}
     assert {ours: {alias.replace(" ", "_") for alias in aliases} for ours, aliases in COLUMNS.items()} == {
         ours: {alias.replace(" ", "_") for alias in aliases} for ours, aliases in documented.items()
     }
+
+
+MERCHANT = """<?xml version="1.0" encoding="UTF-8"?>
+<rss version="2.0" xmlns:g="http://base.google.com/ns/1.0"><channel>
+<title>Amina &amp; Sons</title><link>https://amina.example</link><description>All we have</description>
+<item>
+  <title>Plain title</title><g:title><![CDATA[Kitenge dress & belt]]></g:title><g:id>K-01</g:id>
+  <link>https://amina.example/p/k01?utm=g</link><g:description>Wax print</g:description>
+  <g:image_link>https://cdn.amina.example/k01.jpg</g:image_link>
+  <g:additional_image_link>https://cdn.amina.example/k01b.jpg</g:additional_image_link>
+  <g:shipping><g:country>KE</g:country><g:price>300.00 KES</g:price></g:shipping>
+  <g:price>1299.00 KES</g:price><g:sale_price>999.00 KES</g:sale_price>
+  <g:availability>in_stock</g:availability><g:product_type>Dresses &gt; Wax</g:product_type>
+  <g:google_product_category>2271</g:google_product_category><g:brand>Amina</g:brand><g:gtin>0</g:gtin>
+</item>
+<item>
+  <g:id>K-02</g:id><g:title>Basket</g:title><g:price>cheap</g:price><g:availability>out_of_stock</g:availability>
+</item>
+<item><g:id>K-03</g:id><g:title>Pot</g:title><g:price>700 KES</g:price><g:availability>maybe</g:availability></item>
+<item><g:id>K-04</g:id><g:title>Mug</g:title>
+  <g:price>300 KES</g:price><g:availability>out_of_stock</g:availability></item>
+</channel></rss>"""
+
+
+def test_a_merchant_feed_is_read_by_its_own_elements_and_bad_rows_are_named(tmp_path, seller):
+    (tmp_path / "feed.xml").write_text(MERCHANT)
+    dress, basket, pot, mug = hydrated(tmp_path / "feed.xml", seller)
+    assert dress.product.source_ref == "K-01"
+    assert (dress.product.title, dress.product.category) == ("Kitenge dress & belt", "Dresses > Wax")
+    assert (dress.product.price, dress.product.in_stock) == (Price(99_900, "KES"), True)
+    assert dress.product.image_url == "https://cdn.amina.example/k01.jpg"
+    assert dress.product.url == "https://amina.example/p/k01?utm=g"
+    assert dress.product.origins == {
+        "title": "feed:title",
+        "url": "feed:link",
+        "description": "feed:description",
+        "category": "feed:product_type",
+        "price": "feed:sale_price",
+        "image_url": "feed:image_link",
+        "in_stock": "feed:availability",
+    }
+    assert basket.refusal == "row 2, price: 'cheap' is no price"
+    assert pot.refusal == "row 3, in_stock: 'maybe' is neither yes nor no nor a number"
+    assert (mug.product.price, mug.product.in_stock) == (Price(30_000, "KES"), False)
+
+
+def test_an_atom_feed_is_read_by_its_entries_and_their_alternate_links(tmp_path, seller):
+    (tmp_path / "feed.atom").write_text(
+        '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:g="http://base.google.com/ns/1.0"><title>Shop</title><entry>'
+        '<link rel="self" href="https://amina.example/self"/><link href="https://amina.example/p/1"/>'
+        "<title>Kiondo</title><g:id>1</g:id><g:price>850 KES</g:price></entry></feed>"
+    )
+    [outcome] = hydrated(tmp_path / "feed.atom", seller)
+    assert (outcome.product.title, outcome.product.url) == ("Kiondo", "https://amina.example/p/1")
+    assert outcome.product.price == Price(85_000, "KES")
+
+
+@pytest.mark.parametrize(
+    ("sale", "price"),
+    [
+        ({"sale price": "900"}, 90_000),
+        ({"sale price": "900", "sale price effective date": "2020-01-01T00:00+0300/2099-01-01T00:00+0300"}, 90_000),
+        ({"sale price": "900", "sale price effective date": "2020-01-01/2020-02-01"}, 100_000),
+        ({"sale price": "900", "sale price effective date": "2098-01-01/2099-01-01"}, 100_000),
+        ({"sale price": "N/A"}, 100_000),
+        ({"sale price": ""}, 100_000),
+    ],
+)
+def test_a_sale_sets_the_price_while_it_lasts(tmp_path, seller, sale, price):
+    (tmp_path / "a.json").write_text(json.dumps([{"id": "1", "title": "Basket", "price": "1000", **sale}]))
+    [outcome] = hydrated(tmp_path / "a.json", seller)
+    assert outcome.product.price == Price(price, "KES")
+
+
+def test_sale_dates_that_are_none_refuse_their_row(tmp_path, seller):
+    row = {"id": "1", "title": "Basket", "price": "1000", "sale price": "900", "sale dates": "soon"}
+    (tmp_path / "a.json").write_text(json.dumps([row]))
+    [outcome] = hydrated(tmp_path / "a.json", seller)
+    assert outcome.refusal == "row 1, sale_dates: 'soon' is no pair of instants parted by a slash"
+
+
+TSV = "id\ttitle\tprice\timage_link\n1\tBasket, large\t850 KES\tphotos/1.jpg\n2\tMug\t300 KES\t\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "content"),
+    [
+        (
+            "/feed.csv",
+            "text/csv; charset=utf-8",
+            b'id,title,price,image_link\n1,"Basket, large",850 KES,photos/1.jpg\n',
+        ),
+        ("/feed.txt", "text/plain", TSV.encode()),
+        ("/export", "text/tab-separated-values", TSV.encode()),
+        ("/feed.tsv.gz", "application/octet-stream", gzip.compress(TSV.encode())),
+        (
+            "/feed",
+            "text/plain",
+            b'[{"id": 1, "title": "Basket, large", "price": "850 KES", "image_link": "photos/1.jpg"}]',
+        ),
+        (
+            "/feed.php",
+            "text/html",
+            b'<?xml version="1.0"?><rss xmlns:g="http://base.google.com/ns/1.0"><channel><item><g:id>1</g:id>'
+            b"<title>Basket, large</title><g:price>850 KES</g:price><g:image_link>photos/1.jpg</g:image_link></item>"
+            b"</channel></rss>",
+        ),
+    ],
+)
+def test_a_feed_at_an_address_is_read_whatever_it_calls_itself(web, seller, path, kind, content):
+    web.page(path, content, kind=kind)
+    [basket, *_] = hydrated(f"{web.url}{path}", seller)
+    assert (basket.product.source_ref, basket.product.title) == ("1", "Basket, large")
+    assert basket.product.price == Price(85_000, "KES")
+    assert basket.product.image_url == f"{web.url}/photos/1.jpg"
+    assert basket.image is None  # it is fetched by http
+
+
+def test_a_workbook_at_an_address_is_read_too(web, seller):
+    book, target = Workbook(), io.BytesIO()
+    book.active.append(["SKU", "Name", "Price"])
+    book.active.append(["1", "Basket", 850])
+    book.save(target)
+    web.page("/download", target.getvalue(), kind="application/octet-stream")
+    [outcome] = hydrated(f"{web.url}/download", seller)
+    assert (outcome.product.title, outcome.product.price) == ("Basket", Price(85_000, "KES"))
+    assert outcome.product.origins["title"] == "feed:Name"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<!doctype html><html><body>Log in</body></html>", "is a web page and no feed"),
+        (b"<rss><channel/></rss>", "holds no rows"),
+        (b"<rss><channel><item><title>Cut", "is no XML"),
+        (
+            b'<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><rss><item><title>&x;</title></item></rss>',
+            "declares",
+        ),
+        (b"hello", "is no feed"),
+        (gzip.compress(b"id,title\n1,Mug\n")[:-9], "is cut short"),
+        (gzip.compress(bytes(LARGEST_UNPACKED + 1), 1), "unpacks to more than"),
+    ],
+    ids=["web page", "empty", "cut", "entities", "text", "cut gzip", "gzip bomb"],
+)
+def test_what_an_address_answers_instead_of_a_feed_is_refused(web, seller, content, message):
+    web.page("/feed", content, kind="")
+    with pytest.raises(FeedRejected, match=message):
+        scan_of(f"{web.url}/feed", seller)
+
+
+def test_a_feed_that_is_no_longer_at_its_address_is_named(web, seller):
+    with pytest.raises(FeedRejected, match=r"/feed\.xml answered 404"):
+        scan_of(f"{web.url}/feed.xml", seller)
