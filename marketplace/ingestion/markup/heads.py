@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-_ATTRIBUTES = rb"""(?:[^>=]++(?:="[^"]*+")?+|=\s*+(?:"[^"]*+"|'[^']*+')?+)*+>"""
+# Well-formed attributes up to the end of the tag; whatever else stands there fits no pattern, and is uncertain.
+_ATTRIBUTES = rb"""(?:[\s/]*+[^\s/>="'<]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+))?+)*+[\s/]*+>"""
 _RAW = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes", "plaintext")
 _WANTED = "|".join(("meta", "link", *_RAW)).encode()
 # All that needs no look: text, end tags, and the start tags of other elements.
 _PLAIN = re.compile(
-    rb"(?:[^<]++|<(?:/[a-z]|(?!(?:" + _WANTED + rb")[\s/>])[a-z])" + _ATTRIBUTES + rb"|<(?![a-z/!?]))*+"
+    rb"(?:[^<]++|<(?:/[a-z]|(?!(?:" + _WANTED + rb")[\s/>])[a-z])[^\s/>]*+" + _ATTRIBUTES + rb"|<(?![a-z/!?]))*+"
 )
 _TOKEN = re.compile(
     rb"<!--(?:-?>|.*?(?:--!?>|\Z))|<(?P<name>[a-z]++)(?P<attributes>" + _ATTRIBUTES + rb")|<[!?/][^>]*+>", re.DOTALL
@@ -72,11 +73,8 @@ def scanned_head(page: bytes) -> Head | None:
     head = Head()
     try:
         for name, attributes, text in _elements(page, lower, last):
-            head.add(
-                name,
-                _attributes(attributes.decode()),
-                html.unescape(text.decode()) if name == "title" else text.decode(),
-            )
+            said = text.decode()
+            head.add(name, _attributes(attributes.decode()), html.unescape(said) if name == "title" else said)
     except _Uncertain:
         return None
     return head
@@ -110,10 +108,9 @@ def _elements(page: bytes, lower: bytes, last: int) -> Iterator[tuple[str, bytes
         yield name.decode(), attributes, text
 
 
-def _attributes(said: bytes | str) -> dict[str, str]:
-    text = said if isinstance(said, str) else said.decode()
+def _attributes(said: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for name, *values in _ATTRIBUTE.findall(text.removesuffix(">")):
+    for name, *values in _ATTRIBUTE.findall(said.removesuffix(">")):
         value = "".join(values)
         plain = html.unescape(value) if "&" in value else value
         if plain != value and _BARE_REFERENCE.search(value):

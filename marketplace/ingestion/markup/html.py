@@ -62,6 +62,8 @@ def tree_of(page: bytes) -> etree._Element:
         raise InputRejected(f"a page of {len(page)} bytes is no HTML: {error}") from error
     if tree is None:
         raise InputRejected(f"a page of {len(page)} bytes is no HTML: it holds no element")
+    for after in list(tree.itersiblings()):
+        tree.append(after)  # what stands behind </html> is a root of its own to the parser, and one page to a browser
     return tree
 
 

@@ -68,7 +68,7 @@ def _loaded(script: str) -> Any:
 
 
 def _mended(script: str) -> str:
-    bare = _unwrapped(script.strip())
+    bare = _unwrapped(script.strip().removeprefix("\ufeff"))
     if _ESCAPED.match(bare):
         bare = html.unescape(bare)
     bare = _COMMENT.sub(lambda found: found[1] or " ", bare)
