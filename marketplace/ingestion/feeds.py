@@ -35,6 +35,8 @@ class Feed:
     A folder's sub-folders are categories of photos.
     """
 
+    reader = "feed-1"
+
     def __init__(self, seller: Seller, settings: Settings) -> None:
         self.seller = seller
         self.settings = settings

@@ -32,6 +32,8 @@ KEPT_OF_VARIANT = ("title", "price", "compare_at_price", "available")
 class Shopify:
     """Reads `products.json` of a shop, or of one collection where the address is a collection's."""
 
+    reader = "shopify-1"
+
     def __init__(self, seller: Seller, settings: Settings) -> None:
         self.seller = seller
         self.settings = settings

@@ -33,6 +33,8 @@ class WebShop:
     home page links to. The home page itself proves nothing about what it does not show.
     """
 
+    reader = "web-shop-1"
+
     def __init__(self, seller: Seller, settings: Settings) -> None:
         self.seller = seller
         self.settings = settings

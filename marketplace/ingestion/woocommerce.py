@@ -32,6 +32,8 @@ KEPT_OF_PRICES = ("price", "regular_price", "price_range", "currency_code", "cur
 class WooCommerce:
     """Reads the products of the Store API under the shop's address."""
 
+    reader = "woocommerce-1"
+
     def __init__(self, seller: Seller, settings: Settings) -> None:
         self.seller = seller
         self.settings = settings
