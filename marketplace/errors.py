@@ -8,6 +8,7 @@
     * ImageRejected       bytes that should be a picture are none we accept
     * FeedRejected        a feed cannot be read as a whole
   * NotFound              nothing is known under that key
+  * Conflict              what is asked does not fit what is kept; a person must decide
   * ConfigurationError    a setting or an installation is wrong; a person must mend it
   * ArtifactUnavailable   a model or index is missing, or of another version
   * PublicationRefused    a new index or model failed its check; the old one stays
@@ -49,6 +50,10 @@ class FeedRejected(InputRejected):
 
 class NotFound(MarketplaceError):
     """Nothing is known under that key."""
+
+
+class Conflict(MarketplaceError):
+    """What is asked does not fit what is kept; the message names both."""
 
 
 class ConfigurationError(MarketplaceError):

@@ -56,6 +56,10 @@ class Settings(BaseSettings):
     vanish_brake_least: int = Field(5, ge=1, description="products that must vanish at once before the brake holds")
 
     public_url: str = Field("http://127.0.0.1:8000", description="address shoppers reach the storefront under")
+    operator_token: SecretStr = Field(
+        SecretStr(""),
+        description="what X-Soko-Token must hold to steer; empty: open in development, refused in production",
+    )
     upload_max_bytes: int = Field(8_000_000, ge=1, description="largest photo a shopper may upload")
     image_max_pixels: int = Field(40_000_000, ge=1, description="largest picture that is decoded")
 

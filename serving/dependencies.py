@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, TypedDict
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Form, Header, Path, Query, Request
+from starlette.exceptions import HTTPException
 
 from marketplace.settings import Settings
 from marketplace.storage.vectors import Vectors
@@ -52,8 +54,42 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def refuse_stranger(request: Request, settings: Settings, token: str) -> None:
+    """Returns for who may steer: with the operator's token, or in development where none is set.
+
+    Raises
+    ------
+    HTTPException
+        403 for a page of another site and for production without a token; 401 for a wrong or missing one.
+    """
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise HTTPException(403, "a page of another site may not steer this market")
+    wanted = settings.operator_token.get_secret_value()
+    if not wanted and settings.environment == "production":
+        raise HTTPException(403, "nobody may steer this market until its operator sets SOKO_OPERATOR_TOKEN")
+    if not secrets.compare_digest(token.encode(), wanted.encode()) and wanted:
+        raise HTTPException(401, "send the operator's token in X-Soko-Token", {"WWW-Authenticate": "X-Soko-Token"})
+
+
+def operator(
+    request: Request,
+    token: Annotated[
+        str, Header(alias="X-Soko-Token", max_length=512, description="the operator's token, where one is set")
+    ] = "",
+) -> None:
+    """Returns when the header lets its sender steer."""
+    refuse_stranger(request, shop_of(request).settings, token)
+
+
+def operator_at_form(request: Request, token: Annotated[str, Form(max_length=512)] = "") -> None:
+    """Returns when the token that stands in a page's form lets its sender steer."""
+    refuse_stranger(request, shop_of(request).settings, token)
+
+
 ShopDep = Annotated[Shop, Depends(shop_of)]
 NowDep = Annotated[datetime, Depends(now)]
+OperatorDep = Depends(operator)
+OperatorFormDep = Depends(operator_at_form)
 ProductId = Annotated[int, Path(ge=0, le=LARGEST_ID, examples=[4503599627370496])]
 SellerId = Annotated[int, Path(ge=0, le=LARGEST_ID, examples=[2251799813685248])]
 UserId = Annotated[str, Path(pattern=USER_ID, examples=["shopper-001"])]

@@ -18,9 +18,11 @@ from starlette.exceptions import HTTPException
 from marketplace.errors import (
     ArtifactUnavailable,
     ConfigurationError,
+    Conflict,
     InputRejected,
     MarketplaceError,
     NotFound,
+    SourceRefused,
     StoreUnreachable,
 )
 
@@ -30,7 +32,9 @@ API_PATHS = ("/api/", "/health/", "/metrics", "/media/", "/static/", "/openapi.j
 RETRY_SECONDS = "5"
 _STATUS: dict[type[MarketplaceError], HTTPStatus] = {
     InputRejected: HTTPStatus.UNPROCESSABLE_ENTITY,
+    SourceRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
     ArtifactUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
     ConfigurationError: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from marketplace.catalog.products import LONGEST
 from marketplace.errors import SourceRefused, SourceUnavailable
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
@@ -94,6 +95,22 @@ def refuse_unsafe(url: str, *, allow_private: bool) -> None:
         parts = urlsplit(url)
         host = parts.hostname or ""
         _refuse_private(host, _addresses_of(host, parts.port or 443))
+
+
+def refuse_unfit(url: str, *, allow_private: bool) -> None:
+    """Returns for an address that may be kept; its host is to be checked again when it is read.
+
+    Raises
+    ------
+    SourceRefused
+        As `refuse_malformed`, and for more characters than addresses have, or a host of this network.
+    """
+    if len(url) > LONGEST["url"]:
+        raise SourceRefused(f"{url[:80]!r} is no address: it is longer than {LONGEST['url']} characters")
+    refuse_malformed(url, allow_private=allow_private)
+    host = urlsplit(url).hostname or ""
+    if not allow_private and "." not in host.strip(".") and ":" not in host:
+        raise SourceRefused(f"{host} is not a public address")
 
 
 def connected(url: str, *, allow_private: bool, seconds: float = 15.0) -> socket.socket:

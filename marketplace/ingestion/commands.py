@@ -2,72 +2,93 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
-import phonenumbers
 import typer
-from babel.numbers import get_territory_currencies
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from marketplace.catalog.prices import currency_code
-from marketplace.catalog.products import Seller, SourceKind, stable_id
-from marketplace.catalog.text import fit_text
-from marketplace.errors import ConfigurationError, InputRejected
+from marketplace.catalog.onboarding import HOME_MARKET, Profile, handle_of, seller_of
+from marketplace.catalog.products import Seller, SellerState, SourceKind
+from marketplace.errors import Conflict
+from marketplace.ingestion.addresses import refuse_unfit
 from marketplace.ingestion.feeds import Feed
 from marketplace.ingestion.sync import SyncAudit, sync_seller
 from marketplace.settings import Settings
 from marketplace.storage import catalog
 from marketplace.storage.images import Images
-from marketplace.storage.warehouse import Warehouse
+from marketplace.storage.onboarding import find_seller, set_state
+from marketplace.storage.warehouse import Warehouse, open_migrated
 
 seller_app = typer.Typer(no_args_is_help=True, help="Sellers whose catalogues are kept.")
 import_app = typer.Typer(no_args_is_help=True)
 
-HOME_MARKET = "KE"
 REFUSALS_SHOWN = 20
 Country = Annotated[str, typer.Option(help=f"ISO country of the seller's market; {HOME_MARKET} unless given.")]
 Currency = Annotated[str, typer.Option(help="ISO currency of prices that name none; the country's own unless given.")]
 City = Annotated[str, typer.Option(help="Where the seller is.")]
+Called = Annotated[str, typer.Argument(metavar="SELLER", help="Handle, name or id.")]
 Phone = Annotated[str, typer.Option(help="WhatsApp number, for example +254700000001.")]
 
 
 @seller_app.command("add")
 def add(
     name: str,
-    url: Annotated[str, typer.Option(help="Address of the catalogue page.")],
+    url: Annotated[str, typer.Option(help="Address of the catalogue: a page, a shop, or a feed.")],
+    kind: Annotated[SourceKind, typer.Option(help="What is found at that address.")] = "whatsapp",
     country: Country = "",
     currency: Currency = "",
     city: City = "",
     phone: Phone = "",
 ) -> None:
-    """Keep a seller whose catalogue page is read every six hours."""
-    warehouse = _warehouse(Settings())
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise InputRejected(f"--url {url!r} is not an http or https address")
+    """Keep a seller, active from now on, whose catalogue is read every six hours."""
+    settings = Settings()
+    warehouse = _warehouse(settings)
+    refuse_unfit(url, allow_private=settings.allow_private_hosts)
     profile = Profile(name, country, currency, city, phone)
-    added = seller_of(profile, "whatsapp", url, known=_known(warehouse, name))
+    added = seller_of(profile, kind, url, known=_known(warehouse, name))
     catalog.add_seller(warehouse, added)
-    Console().print(f"{added.name} ({added.seller_id}) is kept; the next heartbeat reads {url}", markup=False)
+    state = f"the next heartbeat reads {url}" if added.state == "active" else f"but {added.state}, so nothing is read"
+    Console().print(f"{added.name} ({added.seller_id}) is kept; {state}", markup=False, soft_wrap=True)
 
 
 @seller_app.command("list")
 def show() -> None:
     """Show every seller."""
-    table = Table("id", "name", "city", "country", "currency", "source", "address")
+    table = Table("id", "name", "state", "city", "country", "currency", "source", "address")
     for known in catalog.sellers(_warehouse(Settings()), active_only=False):
         place = (known.city or "", known.country, known.currency)
-        table.add_row(str(known.seller_id), known.name, *place, known.source_kind, known.source_url or "")
+        texts = (known.name, known.state, *place, known.source_kind, known.source_url or "")
+        table.add_row(str(known.seller_id), *map(escape, texts))
     Console().print(table)
+
+
+@seller_app.command("activate")
+def activate(seller: Called) -> None:
+    """Read a pending or paused seller's catalogue, and show what they sell."""
+    _move(seller, "active")
+
+
+@seller_app.command("pause")
+def pause(seller: Called) -> None:
+    """Stop reading an active seller, and take what they sell off the shelf until they are activated."""
+    _move(seller, "paused")
+
+
+@seller_app.command("suspend")
+def suspend(seller: Called) -> None:
+    """Put a seller out; they come back through `soko seller reinstate`."""
+    _move(seller, "suspended")
+
+
+@seller_app.command("reinstate")
+def reinstate(seller: Called) -> None:
+    """Make a suspended seller pending, to be looked at and activated."""
+    _move(seller, "pending")
 
 
 @import_app.callback()
@@ -91,7 +112,10 @@ def import_catalog(
     settings, console = Settings(), Console()
     warehouse = _warehouse(settings)
     profile = Profile(seller, country, currency, city, phone)
-    owner = seller_of(profile, "feed", str(feed.resolve()), known=_known(warehouse, seller))
+    known = _known(warehouse, seller)
+    if known is not None and known.state == "suspended":
+        raise Conflict(f"seller {known.handle} is suspended; nothing of theirs is brought in")
+    owner = seller_of(profile, "feed", str(feed.resolve()), known=known)
     source = Feed(feed, owner, settings)
     source.scout()  # a feed that cannot be read leaves no seller behind
     catalog.add_seller(warehouse, owner)
@@ -114,99 +138,19 @@ def import_catalog(
         raise typer.Exit(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What a command says of a seller; what it leaves empty stays as it is known, or takes the usual value."""
-
-    name: str
-    country: str = ""
-    currency: str = ""
-    city: str = ""
-    phone: str = ""
-
-
-def seller_of(profile: Profile, source_kind: SourceKind, source_url: str, *, known: Seller | None) -> Seller:
-    """The seller that a command describes.
-
-    Parameters
-    ----------
-    known
-        The seller of that name who is kept already, if any.
-
-    Raises
-    ------
-    InputRejected
-        If the name has no letter, the country no currency, the currency or phone number is none, or the
-        seller is known with a catalogue of the other kind.
-    """
-    if known is not None and known.source_kind != source_kind:
-        raise InputRejected(
-            f"seller {known.name!r} is kept with a catalogue of kind {known.source_kind} at {known.source_url}; "
-            f"give the new one another name"
-        )
-    handle = handle_of(profile.name)
-    country = profile.country.upper() or (known.country if known else HOME_MARKET)
-    return Seller(
-        seller_id=stable_id("seller", handle),
-        handle=handle,
-        name=fit_text(profile.name),
-        phone=_e164(profile.phone, country) or (known.phone if known else None),
-        city=profile.city or (known.city if known else None),
-        country=country,
-        currency=_currency(profile, country, known),
-        source_kind=source_kind,
-        source_url=source_url,
-    )
-
-
-def _currency(profile: Profile, country: str, known: Seller | None) -> str:
-    if profile.currency:
-        return currency_code(profile.currency)
-    if known is not None and known.country == country:
-        return known.currency
-    currencies: list[str] = get_territory_currencies(country) if len(country) == 2 else []
-    if not currencies:
-        raise InputRejected(f"country {country!r} is no ISO country with a currency; give --country and --currency")
-    return currencies[0]
-
-
 def _known(warehouse: Warehouse, name: str) -> Seller | None:
     handle = handle_of(name)
     return next((seller for seller in catalog.sellers(warehouse, active_only=False) if seller.handle == handle), None)
 
 
+def _move(called: str, state: SellerState) -> None:
+    warehouse = _warehouse(Settings())
+    moved = set_state(warehouse, find_seller(warehouse, called).seller_id, state)
+    Console().print(f"{moved.name} ({moved.seller_id}) is {moved.state}", markup=False, soft_wrap=True)
+
+
 def _warehouse(settings: Settings) -> Warehouse:
-    warehouse = Warehouse(settings.database_url.get_secret_value())
-    if not warehouse.is_migrated():
-        raise ConfigurationError(f"the tables at {warehouse.where} are missing or old; run: soko migrate")
-    return warehouse
-
-
-def handle_of(name: str) -> str:
-    """The name as it stands in addresses: lower case, hyphens, letters of any script.
-
-    Raises
-    ------
-    InputRejected
-        If nothing is left.
-    """
-    plain = unicodedata.normalize("NFKC", name).casefold()
-    handle = re.sub(r"[^\w]+", "-", plain).strip("-_")
-    if not handle:
-        raise InputRejected(f"seller name {name!r} has no letter or digit")
-    return handle
-
-
-def _e164(phone: str, country: str) -> str | None:
-    if not phone:
-        return None
-    try:
-        parsed = phonenumbers.parse(phone, country)
-    except phonenumbers.NumberParseException as error:
-        raise InputRejected(f"phone {phone!r} is no number: {error}") from error
-    if not phonenumbers.is_possible_number(parsed):
-        raise InputRejected(f"phone {phone!r} is no number of {country}")
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return open_migrated(settings.database_url.get_secret_value())
 
 
 def _report(console: Console, owner: Seller, audit: SyncAudit) -> None:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from marketplace.errors import InputRejected, NotFound
+from marketplace.catalog.onboarding import is_polled
+from marketplace.errors import Conflict, InputRejected, NotFound
 from marketplace.storage.tables import sellers, work_requests
 from marketplace.storage.warehouse import Warehouse
 
@@ -29,9 +30,11 @@ def ask_for(warehouse: Warehouse, asked: WorkRequest) -> WorkRequest:
     Raises
     ------
     NotFound
-        If there is no such seller, or they no longer sell here.
+        If there is no such seller.
+    Conflict
+        If the seller is not active.
     InputRejected
-        If the seller has no page to read.
+        If the seller has no address to read.
     """
     columns = work_requests.c
     waiting = sa.select(columns.request_id, columns.kind, columns.seller_id).where(
@@ -50,12 +53,14 @@ def ask_for(warehouse: Warehouse, asked: WorkRequest) -> WorkRequest:
 
 
 def _refuse_unreadable(connection: sa.Connection, seller_id: int) -> None:
-    known = sa.select(sellers.c.source_kind, sellers.c.source_url)
-    found = connection.execute(known.where(sellers.c.seller_id == seller_id, sellers.c.state == "active")).one_or_none()
-    if found is None:
+    columns = (sellers.c.handle, sellers.c.state, sellers.c.source_kind, sellers.c.source_url)
+    known = connection.execute(sa.select(*columns).where(sellers.c.seller_id == seller_id)).one_or_none()
+    if known is None:
         raise NotFound(f"seller {seller_id} is not known")
-    if found.source_kind == "feed" and not (found.source_url or "").startswith(("http://", "https://")):
-        raise InputRejected(f"seller {seller_id} sends feeds, which are read when they come: soko import catalog FILE")
+    if known.state != "active":
+        raise Conflict(f"seller {known.handle} is {known.state}; only an active seller is read")
+    if not is_polled(known.source_kind, known.source_url):
+        raise InputRejected(f"seller {seller_id} sends files, which are read when they come: soko import catalog FILE")
 
 
 def queued(warehouse: Warehouse) -> list[WorkRequest]:

@@ -109,6 +109,20 @@ class Warehouse:
         self.engine.dispose()
 
 
+def open_migrated(url: str) -> Warehouse:
+    """A warehouse whose schema is at the newest revision.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is not, with what to do.
+    """
+    warehouse = Warehouse(url)
+    if not warehouse.is_migrated():
+        raise ConfigurationError(f"the tables at {warehouse.where} are missing or old; run: soko migrate")
+    return warehouse
+
+
 def _alembic_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))

@@ -121,3 +121,51 @@ def test_a_database_without_tables_says_what_to_do(soko, postgres, monkeypatch, 
     monkeypatch.setenv("SOKO_DATABASE_URL", postgres.create_database("without_tables"))
     code, said = soko("import", "catalog", feed, "--seller", "Amina")
     assert (code, "run: soko migrate" in said) == (1, True)
+
+
+def test_the_kind_of_a_shop_is_said_when_it_is_added(soko, warehouse):
+    code, _ = soko("seller", "add", "Amina", "--kind", "shopify", "--url", "https://amina.example")
+    assert (code, [seller.source_kind for seller in sellers(warehouse)]) == (0, ["shopify"])
+    code, said = soko("seller", "add", "Amina", "--kind", "fax", "--url", "https://amina.example")
+    assert (code, "'fax'" in said) == (2, True)
+
+
+def test_an_address_of_this_network_is_refused_where_such_are_not_read(soko, warehouse, monkeypatch):
+    code, said = soko("seller", "add", "Amina", "--url", "http://127.0.0.1:8090/c/1")
+    assert (code, "names port 8090" in said, sellers(warehouse)) == (1, True, [])
+    monkeypatch.setenv("SOKO_ALLOW_PRIVATE_HOSTS", "true")
+    assert soko("seller", "add", "Amina", "--url", "http://127.0.0.1:8090/c/1")[0] == 0
+
+
+def test_a_seller_is_paused_suspended_and_taken_back_by_handle_name_or_id(soko, warehouse):
+    soko("seller", "add", "Mama Njeri", "--url", "https://shop.example/c/254700000001")
+    [seller] = sellers(warehouse)
+    steps = [
+        ("pause", "mama-njeri", "is paused"),
+        ("activate", "Mama Njeri", "is active"),
+        ("suspend", seller.seller_id, "is suspended"),
+        ("reinstate", "mama njeri", "is pending"),
+    ]
+    for command, called, said in steps:
+        code, output = soko("seller", command, called)
+        assert (code, said in output) == (0, True), output
+    assert "pending" in soko("seller", "list")[1]
+    code, said = soko("seller", "pause", "mama-njeri")
+    assert (code, "is pending; what may follow is active or suspended, not paused" in said) == (1, True)
+
+
+@pytest.mark.parametrize("called", ["Nobody", "7", "???"])
+def test_a_seller_whom_nobody_knows_is_named(soko, called):
+    code, said = soko("seller", "pause", called)
+    assert (code, f"{called!r}" in said, "soko seller list" in said) == (1, True, True)
+
+
+def test_what_is_said_of_a_seller_again_changes_no_state_and_a_suspended_one_imports_nothing(soko, feed, warehouse):
+    soko("import", "catalog", feed, "--seller", "Amina")
+    soko("seller", "suspend", "amina")
+    code, said = soko("import", "catalog", feed, "--seller", "Amina", "--city", "Kisumu")
+    assert (code, "seller amina is suspended" in said) == (1, True)
+    soko("seller", "reinstate", "amina")
+    assert soko("import", "catalog", feed, "--seller", "Amina", "--city", "Kisumu")[0] == 0
+    [seller] = sellers(warehouse, active_only=False)
+    assert (seller.state, seller.city) == ("pending", "Kisumu")

@@ -1,0 +1,198 @@
+"""Sellers are taken in by the API, once, and only steered by who may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from fastapi.testclient import TestClient
+
+from marketplace.settings import Settings
+from marketplace.storage.catalog import sellers
+from marketplace.storage.warehouse import Warehouse
+from models.embedding.encoder import Encoder
+from serving.app import create_app
+
+NJERI = {
+    "name": "Mama Njeri Fabrics",
+    "country": "ke",
+    "city": "Nairobi",
+    "phone": "0712 345 678",
+    "source_kind": "web_shop",
+    "source_url": "https://njeri.example/shop",
+}
+TOKEN = "an operator's word"
+
+
+def in_production(settings: Settings, token: str) -> Settings:
+    """The settings as production has them: with passwords, and perhaps an operator."""
+    url = settings.database_url.get_secret_value().replace("//postgres@", "//postgres:any@")
+    passwords = {"database_url": url, "dagster_database_url": url}
+    return Settings(
+        _env_file=None,
+        environment="production",
+        home=settings.home,
+        milvus_uri=settings.milvus_uri,
+        operator_token=token,
+        **passwords,
+    )
+
+
+@pytest.fixture
+def production(nowhere: Settings, encoder: Encoder) -> Iterator[TestClient]:
+    """The app of production, whose operator has a token, over an empty database."""
+    app = create_app(in_production(nowhere, TOKEN), load=lambda: encoder)
+    with TestClient(app, raise_server_exceptions=False) as opened:
+        yield opened
+
+
+@pytest.fixture
+def unattended(nowhere: Settings, encoder: Encoder) -> Iterator[TestClient]:
+    """The app of production without a token."""
+    app = create_app(in_production(nowhere, ""), load=lambda: encoder)
+    with TestClient(app, raise_server_exceptions=False) as opened:
+        yield opened
+
+
+def move(client: TestClient, seller_id: int, state: str, **headers: str) -> tuple[int, dict]:
+    answer = client.patch(f"/api/sellers/{seller_id}/state", json={"state": state}, headers=headers)
+    return answer.status_code, answer.json()
+
+
+def test_a_seller_is_taken_in_once_and_their_number_is_not_told(fresh: TestClient, warehouse: Warehouse) -> None:
+    first, again = fresh.post("/api/sellers", json=NJERI), fresh.post("/api/sellers", json=NJERI)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json() == fresh.get(f"/api/sellers/{first.json()['seller_id']}").json()
+    assert first.json() | {"seller_id": 0} == {
+        "seller_id": 0,
+        "handle": "mama-njeri-fabrics",
+        "name": "Mama Njeri Fabrics",
+        "city": "Nairobi",
+        "country": "KE",
+        "currency": "KES",
+        "source_kind": "web_shop",
+        "source_url": "https://njeri.example/shop",
+        "state": "active",
+        "has_phone": True,
+    }
+    assert [seller.phone for seller in sellers(warehouse)] == ["+254712345678"]
+
+
+def test_twenty_who_add_the_same_seller_at_once_keep_one(fresh: TestClient, warehouse: Warehouse) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: fresh.post("/api/sellers", json=NJERI).status_code, range(20)))
+    assert sorted(answers) == [200] * 19 + [201]
+    assert len(sellers(warehouse)) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"source_url": "https://other.example/shop"}, "another source_url"),
+        ({"source_kind": "shopify"}, "another source_kind"),
+        ({"phone": "0799 999 999"}, "another phone"),
+        ({"country": "UG", "phone": None}, "another country"),
+    ],
+)
+def test_another_shop_under_the_same_name_is_refused_and_changes_nothing(
+    fresh: TestClient, warehouse: Warehouse, change: dict[str, str], named: str
+) -> None:
+    fresh.post("/api/sellers", json=NJERI)
+    before = sellers(warehouse)
+    answer = fresh.post("/api/sellers", json=NJERI | change)
+    assert answer.status_code == 409
+    assert f"seller mama-njeri-fabrics is kept already with {named}" in answer.json()["detail"]
+    assert "254712345678" not in answer.text
+    assert sellers(warehouse) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"source_url": "file:///etc/passwd"}, "not an http or https address"),
+        ({"source_url": "/data/feed.csv", "source_kind": "feed"}, "not an http or https address"),
+        ({"source_url": "http://127.0.0.1/shop"}, "127.0.0.1 is not a public address"),
+        ({"source_url": "http://169.254.169.254/latest"}, "169.254.169.254 is not a public address"),
+        ({"source_url": "http://[::ffff:10.0.0.1]/"}, "is not a public address"),
+        ({"source_url": "http://localhost./shop"}, "localhost. is not a public address"),
+        ({"source_url": "https://ann:secret@shop.example/"}, "carries a user name"),
+        ({"source_url": "https://shop.example:5432/"}, "names port 5432"),
+        ({"source_url": "https://shop.example/\nHost: x"}, "white space"),
+        ({"phone": "call me"}, "phone 'call me' is no number"),
+        ({"phone": "12"}, "phone '12' is no number"),
+        ({"country": "QQ"}, "country 'QQ' is no ISO country"),
+        ({"currency": "gold"}, "'gold' is no currency"),
+        ({"name": "???"}, "has no letter or digit"),
+        ({"name": "a\x00b"}, "name"),
+        ({"source_kind": "fax"}, "source_kind"),
+        ({"state": "active"}, "state"),
+    ],
+)
+def test_what_is_said_wrongly_of_a_seller_is_named_and_nobody_is_kept(
+    fresh: TestClient, warehouse: Warehouse, change: dict[str, str], said: str
+) -> None:
+    answer = fresh.post("/api/sellers", json=NJERI | change)
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]
+    assert "secret" not in answer.text
+    assert sellers(warehouse, active_only=False) == []
+
+
+def test_sellers_are_listed_page_by_page_and_by_state(fresh: TestClient) -> None:
+    for name in ("Amina", "Baraka", "Chebet"):
+        fresh.post("/api/sellers", json=NJERI | {"name": name})
+    baraka = fresh.get("/api/sellers").json()["items"][1]
+    move(fresh, baraka["seller_id"], "paused")
+    first = fresh.get("/api/sellers", params={"limit": 2}).json()
+    second = fresh.get("/api/sellers", params={"limit": 2, "after": first["next_after"]}).json()
+    assert [one["handle"] for one in first["items"] + second["items"]] == ["amina", "baraka", "chebet"]
+    assert second["next_after"] is None
+    paused = fresh.get("/api/sellers", params={"state": "paused"}).json()["items"]
+    assert [one["handle"] for one in paused] == ["baraka"]
+
+
+def test_a_seller_goes_from_state_to_state_only_as_the_states_follow(fresh: TestClient) -> None:
+    seller_id = fresh.post("/api/sellers", json=NJERI).json()["seller_id"]
+    way = ["paused", "active", "suspended", "pending", "active", "active"]
+    assert [move(fresh, seller_id, state)[1]["state"] for state in way] == way
+    status, problem = move(fresh, seller_id, "pending")
+    assert status == 409
+    assert problem["detail"] == (
+        "seller mama-njeri-fabrics is active; what may follow is paused or suspended, not pending"
+    )
+    assert move(fresh, seller_id, "suspended")[0] == 200
+    assert move(fresh, seller_id, "active")[0] == 409
+    assert move(fresh, 1, "active")[0] == 404
+
+
+def test_who_is_not_active_is_neither_shown_nor_read(fresh: TestClient) -> None:
+    seller_id = fresh.post("/api/sellers", json=NJERI).json()["seller_id"]
+    assert fresh.post(f"/api/crm/heartbeat/sync/{seller_id}").status_code == 202
+    move(fresh, seller_id, "suspended")
+    assert fresh.get(f"/sellers/{seller_id}").status_code == 404
+
+
+def test_in_production_a_seller_waits_until_the_operator_activates_them(production: TestClient) -> None:
+    kept = production.post("/api/sellers", json=NJERI).json()
+    seller_id = kept["seller_id"]
+    assert kept["state"] == "pending"
+    refused = production.post(f"/api/crm/heartbeat/sync/{seller_id}", headers={"X-Soko-Token": TOKEN})
+    assert (refused.status_code, "is pending" in refused.json()["detail"]) == (409, True)
+    assert move(production, seller_id, "active")[0] == 401
+    assert move(production, seller_id, "active", **{"X-Soko-Token": TOKEN + "x"})[0] == 401
+    assert production.get(f"/api/sellers/{seller_id}").json()["state"] == "pending"
+    assert move(production, seller_id, "active", **{"X-Soko-Token": TOKEN}) == (200, kept | {"state": "active"})
+
+
+def test_without_a_token_nobody_steers_production(unattended: TestClient) -> None:
+    seller_id = unattended.post("/api/sellers", json=NJERI).json()["seller_id"]
+    status, problem = move(unattended, seller_id, "active", **{"X-Soko-Token": ""})
+    assert status == 403
+    assert "SOKO_OPERATOR_TOKEN" in problem["detail"]
+
+
+def test_a_page_of_another_site_steers_nothing(fresh: TestClient) -> None:
+    seller_id = fresh.post("/api/sellers", json=NJERI).json()["seller_id"]
+    assert move(fresh, seller_id, "paused", **{"Sec-Fetch-Site": "cross-site"})[0] == 403
+    assert move(fresh, seller_id, "paused", **{"Sec-Fetch-Site": "same-origin"})[0] == 200
