@@ -25,7 +25,19 @@ from serving.middleware import BodyLimit, Surround
 from serving.pictures import Pictures
 from serving.problems import answer_with_problems
 from serving.rendering import STATIC, Files, error_page
-from serving.routes import analytics, crm, health, media, products, recommendations, search, sellers, storefront
+from serving.routes import (
+    analytics,
+    crm,
+    health,
+    heartbeat,
+    history,
+    media,
+    products,
+    recommendations,
+    search,
+    sellers,
+    storefront,
+)
 
 THREADS = 16
 CONNECTIONS = 8
@@ -73,7 +85,19 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
             Middleware(BodyLimit, upload_max_bytes=settings.upload_max_bytes),
         ],
     )
-    for noun in (products, search, recommendations, sellers, crm, analytics, health, media, storefront):
+    for noun in (
+        products,
+        history,
+        search,
+        recommendations,
+        sellers,
+        crm,
+        heartbeat,
+        analytics,
+        health,
+        media,
+        storefront,
+    ):
         app.include_router(noun.router)
     app.mount("/static", Files(directory=STATIC), name="static")
     answer_with_problems(app, error_page)

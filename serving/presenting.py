@@ -6,8 +6,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from marketplace.catalog.chat import whatsapp_url
+from marketplace.catalog.history import price_kept
 from marketplace.catalog.prices import format_price
 from marketplace.catalog.products import Price
+from marketplace.errors import InputRejected
 from marketplace.storage.ladder import Step, Suggestions
 from marketplace.storage.shelf import ShelfProduct
 from serving.finder import Alike, Findings
@@ -111,13 +113,21 @@ def seller_page(url: str | None) -> str | None:
         return None
 
 
+def kept_price(value: str | None) -> Price | None:
+    """The price in a value of history; None without one, or where another version of ours wrote it differently."""
+    try:
+        return price_kept(value)
+    except InputRejected:
+        return None
+
+
 def _fields(product: ShelfProduct) -> dict[str, Any]:
     seller = product.seller
     return {
         "product_id": product.product_id,
         "title": product.title,
         "category": product.category,
-        "price": _price(product.price),
+        "price": shown_price(product.price),
         "image_url": f"/media/{product.image_sha256}.jpg" if product.image_sha256 else None,
         "in_stock": product.in_stock,
         "seller": SellerShown(seller_id=seller.seller_id, name=seller.name, city=seller.city, country=seller.country),
@@ -129,7 +139,8 @@ def _rounded(similarity: float | None) -> float | None:
     return None if similarity is None else round(similarity, 4)
 
 
-def _price(price: Price | None) -> PriceShown | None:
+def shown_price(price: Price | None) -> PriceShown | None:
+    """The price with its text for a reader, None where there is none."""
     if price is None:
         return None
     return PriceShown(

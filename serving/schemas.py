@@ -283,34 +283,6 @@ class SellerFunnel(BaseModel):
     categories: list[FunnelOfCategory]
 
 
-class SyncStatus(BaseModel):
-    """A seller and what their newest sync found; nulls before the first."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    seller_id: int
-    seller_name: str
-    sync_id: str | None
-    status: str | None = Field(examples=["done"])
-    trigger: str | None = Field(examples=["schedule"])
-    started_at: datetime | None
-    finished_at: datetime | None
-    scouted: int | None
-    new: int | None
-    gone: int | None
-    price_changed: int | None
-    other_changed: int | None
-    failed: int | None
-    note: str | None
-
-
-class Heartbeat(BaseModel):
-    """Every seller's newest sync, those that waited longest first, and the requests that wait."""
-
-    sellers: list[SyncStatus]
-    queued: list[WorkAccepted]
-
-
 class PlatformMetrics(BaseModel):
     """The market in figures; `daily` is null with a reason while its mart was never built."""
 

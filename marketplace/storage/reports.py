@@ -1,10 +1,10 @@
-"""Figures for sellers and operators: the funnel and daily metrics from the marts, syncs and counts from the truth."""
+"""Figures for sellers and operators: the funnel and daily metrics from the marts, counts from the truth."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,7 +18,6 @@ from marketplace.storage.tables import (
     products,
     recommendations,
     sellers,
-    sync_runs,
 )
 from marketplace.storage.warehouse import Warehouse
 
@@ -36,26 +35,6 @@ class FunnelDay:
     whatsapp_starts: int
     wishlists: int
     purchases: int
-
-
-@dataclass(frozen=True, slots=True)
-class LastSync:
-    """A seller and the newest audit row of theirs; without one `sync_id` and what follows are None."""
-
-    seller_id: int
-    seller_name: str
-    sync_id: str | None
-    status: str | None
-    trigger: str | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    scouted: int | None
-    new: int | None
-    gone: int | None
-    price_changed: int | None
-    other_changed: int | None
-    failed: int | None
-    note: str | None
 
 
 def funnel_of(warehouse: Warehouse, seller_id: int, *, since: date, until: date) -> list[FunnelDay]:
@@ -86,26 +65,6 @@ def daily_metrics(warehouse: Warehouse, *, days: int) -> list[dict[str, Any]]:
     mart = _mart("mart_platform_metrics_daily", "metric_on", "active_shoppers", *STEPS, "new_products", "price_changes")
     statement = sa.select(mart).order_by(mart.c.metric_on.desc()).limit(days)
     return [dict(row._mapping) for row in _read(warehouse, mart, statement)]
-
-
-def last_syncs(warehouse: Warehouse) -> list[LastSync]:
-    """Every active seller with their newest sync, those that waited longest first."""
-    newest = (
-        sa.select(sync_runs)
-        .distinct(sync_runs.c.seller_id)
-        .order_by(sync_runs.c.seller_id, sync_runs.c.started_at.desc())
-    )
-    last = newest.subquery()
-    fields = ("sync_id", "status", "trigger", "started_at", "finished_at", "scouted", "new", "gone")
-    counts = ("price_changed", "other_changed", "failed", "note")
-    statement = (
-        sa.select(sellers.c.seller_id, sellers.c.name, *(last.c[name] for name in fields + counts))
-        .join(last, last.c.seller_id == sellers.c.seller_id, isouter=True)
-        .where(sellers.c.state == "active")
-        .order_by(last.c.started_at.nulls_first(), sellers.c.seller_id)
-    )
-    with warehouse.begin() as connection:
-        return [LastSync(*row) for row in connection.execute(statement)]
 
 
 def catalogue_counts(warehouse: Warehouse) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What sellers need: leads, their funnel, and the state of their catalogue's syncs."""
+"""What sellers need: leads and their funnel."""
 
 from __future__ import annotations
 
@@ -13,21 +13,17 @@ from pydantic import Field
 from marketplace.errors import InputRejected
 from marketplace.events.interactions import Lead, occurred
 from marketplace.storage.events import record_lead
-from marketplace.storage.reports import STEPS, FunnelDay, funnel_of, last_syncs
-from marketplace.storage.requests import WorkRequest, ask_for, queued
+from marketplace.storage.reports import STEPS, FunnelDay, funnel_of
 from marketplace.storage.shelf import seller_of
 from serving.dependencies import NowDep, SellerId, ShopDep
 from serving.schemas import (
     FunnelCounts,
     FunnelOfCategory,
     FunnelOfDay,
-    Heartbeat,
     LeadSent,
     Problem,
     Recorded,
     SellerFunnel,
-    SyncStatus,
-    WorkAccepted,
 )
 
 router = APIRouter(prefix="/api/crm", tags=["crm"])
@@ -74,24 +70,6 @@ def read_funnel(
         days=[FunnelOfDay(funnel_on=day, **_sums(rows)) for day, rows in by_day.items()],
         categories=[FunnelOfCategory(category=name, **_sums(rows)) for name, rows in sorted(by_category.items())],
     )
-
-
-@router.get("/heartbeat/status")
-def read_heartbeat(shop: ShopDep) -> Heartbeat:
-    """Every seller's newest sync, and the requests that wait. One row per seller."""
-    waiting = [
-        WorkAccepted(request_id=one.request_id, kind=one.kind, seller_id=one.seller_id)
-        for one in queued(shop.warehouse)
-    ]
-    syncs = [SyncStatus.model_validate(one) for one in last_syncs(shop.warehouse)]
-    return Heartbeat(sellers=syncs, queued=waiting)
-
-
-@router.post("/heartbeat/sync/{seller_id}", status_code=202, responses={404: {"model": Problem}})
-def request_sync(seller_id: SellerId, shop: ShopDep) -> WorkAccepted:
-    """Ask the orchestrator to read this seller's catalogue now."""
-    asked = ask_for(shop.warehouse, WorkRequest(uuid4().hex, "sync", seller_id))
-    return WorkAccepted(request_id=asked.request_id, kind=asked.kind, seller_id=asked.seller_id)
 
 
 def _sums(rows: Iterable[FunnelDay]) -> dict[str, Any]:

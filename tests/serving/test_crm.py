@@ -1,8 +1,6 @@
-"""Leads, the funnel and the heartbeat; and the market in figures."""
+"""Leads and the funnel; and the market in figures."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
@@ -89,40 +87,6 @@ def test_the_funnel_refuses_dates_out_of_order_and_sellers_nobody_knows(client: 
     for day in ("0001-01-01", "9999-12-31"):
         assert client.get(path, params={"until": day}).status_code == 422
     assert client.get("/api/crm/sellers/1/funnel").status_code == 404
-
-
-def test_the_heartbeat_shows_every_seller_and_its_last_sync(client: TestClient, market: Market) -> None:
-    sellers = client.get("/api/crm/heartbeat/status").json()["sellers"]
-    assert {one["seller_name"] for one in sellers} == {seller.name for seller in market.drawn.sellers}
-    assert {one["status"] for one in sellers} == {"done"}
-    assert sum(one["new"] for one in sellers) == len(market.drawn.products)
-
-
-def test_a_sync_is_asked_for_once_while_it_waits(fresh: TestClient, nowhere: Settings, market: Market) -> None:
-    warehouse = database(nowhere)
-    first, second = market.drawn.sellers[:2]
-    add_seller(warehouse, first)
-    add_seller(warehouse, second)
-    warehouse.close()
-    asked = [fresh.post(f"/api/crm/heartbeat/sync/{one.seller_id}") for one in (first, first, second)]
-    status = fresh.get("/api/crm/heartbeat/status").json()
-    assert [answer.status_code for answer in asked] == [202, 202, 202]
-    assert asked[0].json()["request_id"] == asked[1].json()["request_id"]
-    assert [one["seller_id"] for one in status["queued"]] == [first.seller_id, second.seller_id]
-    assert {one["sync_id"] for one in status["sellers"]} == {None}
-    assert fresh.post("/api/crm/heartbeat/sync/1").status_code == 404
-
-
-def test_a_seller_who_sends_feeds_has_no_page_to_be_asked_for(
-    fresh: TestClient, nowhere: Settings, market: Market
-) -> None:
-    warehouse = database(nowhere)
-    seller = replace(market.drawn.sellers[0], source_kind="feed")
-    add_seller(warehouse, seller)
-    warehouse.close()
-    answer = fresh.post(f"/api/crm/heartbeat/sync/{seller.seller_id}")
-    assert answer.status_code == 422
-    assert "soko import catalog" in answer.json()["detail"]
 
 
 def test_the_figures_count_the_catalogue_and_say_which_mart_is_missing(client: TestClient, market: Market) -> None:
