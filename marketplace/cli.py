@@ -18,7 +18,15 @@ from typer.core import TyperGroup
 from marketplace.errors import MarketplaceError
 from marketplace.settings import Settings
 
-INGESTION = {"seller": "seller_app", "import": "import_app"}
+# Where each command of ingestion is found, so that the others do not load it.
+INGESTION = {
+    "seller": ("commands", "seller_app"),
+    "import": ("commands", "import_app"),
+    "brake": ("steering", "brake_app"),
+    "dead-letter": ("steering", "dead_letter_app"),
+    "history": ("steering", "history_app"),
+    "syncs": ("steering", "syncs_app"),
+}
 LEVEL_STYLES = {"ok": "green", "degraded": "yellow", "broken": "red"}
 
 
@@ -33,8 +41,8 @@ class Commands(TyperGroup):
         """The command of that name, None if there is none."""
         if cmd_name not in INGESTION:
             return super().get_command(ctx, cmd_name)
-        commands = import_module("marketplace.ingestion.commands")
-        found = typer.main.get_command(getattr(commands, INGESTION[cmd_name]))
+        module, name = INGESTION[cmd_name]
+        found = typer.main.get_command(getattr(import_module(f"marketplace.ingestion.{module}"), name))
         found.name = cmd_name
         return found
 

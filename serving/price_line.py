@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from marketplace.catalog.history import price_text
 from marketplace.catalog.prices import format_price
 from marketplace.catalog.products import Price
 from marketplace.storage.history import Version
@@ -38,10 +39,7 @@ def price_line(versions: Sequence[Version], now: datetime) -> PriceLine | None:
     if not versions:
         return None
     prices = [kept_price(one.value) for one in versions]
-    steps = tuple(
-        PriceStep(format_price(price) if price else one.value, one.valid_from, one.valid_to)
-        for one, price in zip(versions, prices, strict=True)
-    )
+    steps = tuple(PriceStep(price_text(one.value), one.valid_from, one.valid_to) for one in versions)
     currency = next((price.currency for price in prices if price), None)
     drawn = [
         (one.valid_from, one.valid_to or now, price)

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, date, datetime, time
 from typing import Literal
 
+from marketplace.catalog.prices import format_price
 from marketplace.catalog.products import Price
 from marketplace.errors import InputRejected
 
@@ -46,3 +47,12 @@ def price_kept(value: str | None) -> Price | None:
     if form is None:
         raise InputRejected(f"{value!r} is no price as history keeps it")
     return Price(int(form["low"]), form["currency"], int(form["high"]) if form["high"] else None)
+
+
+def price_text(value: str | None) -> str | None:
+    """The price in a version for a reader: "KSh 1,299"; the value as it is where it is written in another way."""
+    try:
+        price = price_kept(value)
+    except InputRejected:
+        return value
+    return format_price(price) if price else None
