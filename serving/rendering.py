@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.staticfiles import StaticFiles
 
+from marketplace.catalog.history import price_text
 from marketplace.catalog.prices import format_price
 from serving.dependencies import USER_ID
 from serving.presenting import chat_about, seller_page
@@ -94,6 +96,8 @@ def _environment() -> Environment:
         chat=chat_about,
         label=label,
         country=country_of,
+        ago=ago,
+        price_text=price_text,
     )
     return environment
 
@@ -104,6 +108,16 @@ def country_of(code: str) -> str:
     Source: Unicode CLDR, through babel.
     """
     return str(Locale("en").territories.get(code, code))
+
+
+def ago(instant: datetime, now: datetime) -> str:
+    """How long before now: "just now", "5 minutes ago", "3 hours ago", "12 days ago"."""
+    seconds = (now - instant).total_seconds()
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        count = int(seconds // length)
+        if count > 0:
+            return f"{count:,} {unit}{'' if count == 1 else 's'} ago"
+    return "just now"
 
 
 def label(category: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from marketplace.errors import NotFound
-from marketplace.storage.tables import product_changes, product_versions, products, sellers
+from marketplace.storage.tables import product_changes, product_quality, product_versions, products, sellers
 from marketplace.storage.warehouse import Warehouse
 
 
@@ -99,7 +99,7 @@ def versions_of(
 
 
 def recent_changes(warehouse: Warehouse, *, limit: int) -> list[RecentChange]:
-    """What syncs found last, newest first."""
+    """What syncs found last, newest first, but of products that are hidden from shoppers."""
     changes = product_changes.c
     statement = (
         sa.select(
@@ -111,6 +111,8 @@ def recent_changes(warehouse: Warehouse, *, limit: int) -> list[RecentChange]:
         )
         .join(products, products.c.product_id == changes.product_id)
         .join(sellers, sellers.c.seller_id == changes.seller_id)
+        .join(product_quality, product_quality.c.product_id == products.c.product_id, isouter=True)
+        .where(product_quality.c.verdict.is_distinct_from("rejected"))
         .order_by(changes.change_id.desc())
         .limit(limit)
     )

@@ -8,12 +8,14 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from marketplace.errors import ArtifactUnavailable, InputRejected
+from marketplace.storage.history import versions_of
 from marketplace.storage.ladder import Suggestions, suggest
 from marketplace.storage.shelf import ShelfPage, browse, categories, product_of, seller_of
 from serving import finder
 from serving.cursors import cursor_of, place_of
-from serving.dependencies import TEXT, USER_ID, CategoryFilter, Cursor, ProductId, SellerId, Shop, ShopDep
+from serving.dependencies import TEXT, USER_ID, CategoryFilter, Cursor, NowDep, ProductId, SellerId, Shop, ShopDep
 from serving.presenting import REASONS
+from serving.price_line import price_line
 from serving.problems import said
 from serving.rendering import error_page, render, shopper_of
 from serving.routes.recommendations import demo_shoppers
@@ -23,6 +25,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 PAGE = 24
 ROW = 12
 CHIPS = 24
+PRICES = 40
 YEAR = 31_536_000
 Piece = Annotated[bool, Query(description="only the cards, for a page that is open already")]
 Words = Annotated[str, Query(max_length=300, pattern=TEXT)]
@@ -74,18 +77,20 @@ def show_photo_search(
 
 
 @router.get("/products/{product_id}")
-def show_product(request: Request, shop: ShopDep, product_id: ProductId) -> Response:
-    """One product, its seller, and products like it."""
+def show_product(request: Request, shop: ShopDep, product_id: ProductId, now: NowDep) -> Response:
+    """One product, its seller, its prices over time, and products like it."""
     product = product_of(shop.warehouse, product_id)
     if product.is_gone:
         detail = f"“{product.title}” is no longer sold. Its category may hold something like it."
         return error_page(request, 410, "No longer sold", detail)
     alike = shop.finder.similar(product_id, limit=ROW, threshold=0)
+    prices = versions_of(shop.warehouse, product_id, field="price", limit=PRICES)
     return render(
         request,
         "product.html",
         product=product,
         alike=alike,
+        prices=price_line(prices, now),
         pictures=shop.pictures,
         public_url=shop.settings.public_url,
         category=product.category or None,
@@ -137,7 +142,9 @@ def show_icon() -> Response:
 @router.get("/robots.txt")
 def show_robots() -> Response:
     """What crawlers may read."""
-    return Response("User-agent: *\nDisallow: /api/\nDisallow: /search\n", media_type="text/plain")
+    return Response(
+        "User-agent: *\nDisallow: /api/\nDisallow: /search\nDisallow: /heartbeat\n", media_type="text/plain"
+    )
 
 
 def _findings(request: Request, shop: Shop, query: finder.Query, *, piece: bool) -> Response:
