@@ -13,7 +13,7 @@ from marketplace.cli import app
 from marketplace.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ["README.md", "CONTRIBUTING.md", "docs/quickstart.md", "docs/feeds.md", "docs/operations.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/quickstart.md", "docs/feeds.md", "docs/history.md", "docs/operations.md"]
 COMMANDS = sorted(
     {
         line[2:]
@@ -38,7 +38,9 @@ def test_every_make_target_exists(command):
 @pytest.mark.parametrize("command", named("soko"))
 def test_every_soko_command_takes_its_options(command):
     words = shlex.split(command, comments=True)[1:]
-    path = [word for word in words if not word.startswith("-")][: 2 if words[0] in {"seller", "import"} else 1]
+    path = [word for word in words if not word.startswith("-")][
+        : 2 if words[0] in {"seller", "import", "brake", "dead-letter"} else 1
+    ]
     shown = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0, shown.output
     for option in (word for word in words if word.startswith("--")):

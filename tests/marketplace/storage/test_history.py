@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +25,9 @@ from tests.marketplace.storage.kept import (
 )
 
 HOUR = timedelta(hours=1)
+DOCUMENTED = re.findall(
+    r"```sql\n(.*?)```", (Path(__file__).resolve().parents[3] / "docs" / "history.md").read_text(), re.DOTALL
+)
 # (field, value, hour it was seen, hours until it is recorded after the one before it): back-dated ones among them.
 OBSERVATIONS = st.lists(
     st.tuples(
@@ -133,3 +139,19 @@ def test_the_newest_changes_come_first_and_name_their_product(warehouse, amina, 
     assert (price.kind, price.old_value, price.new_value) == ("price", "85000 KES", "90000 KES")
     assert (new.kind, new.title, new.seller_name) == ("new", "Sisal basket 1", "Amina")
     assert recent_changes(warehouse, limit=1) == [price]
+
+
+def test_the_queries_of_the_documentation_answer_the_same(warehouse, basket):
+    keep_version(warehouse, basket, "first", "status", "live", NOW - 9 * DAY)
+    keep_version(warehouse, basket, "first", "price", "70000 KES", NOW - 8 * DAY, known_from=NOW)
+    with warehouse.begin() as connection:
+        asked, prices, market, learned = (
+            connection.execute(sa.text(one.replace("4503599627370496", str(basket)))).all() for one in DOCUMENTED
+        )
+    end = NOW - 8 * DAY + 16 * HOUR
+    found = product_as_of(warehouse, basket, end, NOW - 9 * HOUR)
+    assert {row.field: row.value for row in asked} == fields(found)
+    kept = versions_of(warehouse, basket, field="price")
+    assert [(row.value, row.valid_to) for row in prices] == [(one.value, one.valid_to) for one in reversed(kept)]
+    assert [tuple(row) for row in market] == [(basket, "KES", 70_000)]
+    assert [(row.field, row.value) for row in learned] == [("price", "70000 KES")]
