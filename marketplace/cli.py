@@ -22,6 +22,7 @@ from marketplace.settings import Settings
 INGESTION = {
     "seller": ("commands", "seller_app"),
     "import": ("commands", "import_app"),
+    "sync": ("sync_command", "sync_app"),
     "brake": ("steering", "brake_app"),
     "dead-letter": ("steering", "dead_letter_app"),
     "history": ("steering", "history_app"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from marketplace.catalog.onboarding import HOME_MARKET, Profile, handle_of, sell
 from marketplace.catalog.products import Seller, SellerState, SourceKind
 from marketplace.errors import Conflict
 from marketplace.ingestion.addresses import refuse_unfit
-from marketplace.ingestion.feeds import Feed
+from marketplace.ingestion.feed_files import read_whole
 from marketplace.ingestion.sync import SyncAudit, sync_seller
 from marketplace.settings import Settings
 from marketplace.storage import catalog
@@ -116,8 +115,7 @@ def import_catalog(
     if known is not None and known.state == "suspended":
         raise Conflict(f"seller {known.handle} is suspended; nothing of theirs is brought in")
     owner = seller_of(profile, "feed", str(feed.resolve()), known=known)
-    source = Feed(feed, owner, settings)
-    source.scout()  # a feed that cannot be read leaves no seller behind
+    read_whole(feed)  # a feed that cannot be read leaves no seller behind
     catalog.add_seller(warehouse, owner)
     images = Images(settings.artifacts_folder / "images", max_pixels=settings.image_max_pixels)
     bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -126,12 +124,11 @@ def import_catalog(
         audit = sync_seller(
             warehouse,
             images,
-            source,
+            settings,
             owner,
             trigger="import",
-            now=datetime.now(UTC),
-            brake_share=1.0 if accept_removals else settings.vanish_brake_share,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
+            brake_share=1.0 if accept_removals else None,
+            progress=lambda step, done, total: progress.update(task, completed=done, total=total or None),
         )
     _report(console, owner, audit)
     if audit.status in {"braked", "failed"}:

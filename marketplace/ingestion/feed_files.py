@@ -64,6 +64,12 @@ RawRow = tuple[int, Mapping[str, Any] | str]  # a text says why there are no val
 Reader = Callable[[str, bytes], Iterator[RawRow]]
 
 
+def read_whole(path: Path) -> None:
+    """Returns for a feed that can be read as a whole, whatever its rows hold; raises as `read_rows`."""
+    for _ in read_rows(path):
+        pass
+
+
 def read_rows(path: Path) -> Iterator[Row]:
     """The rows of a file or folder, in order.
 

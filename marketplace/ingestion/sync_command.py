@@ -13,12 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from marketplace.catalog.products import Seller
-from marketplace.errors import ConfigurationError, InputRejected, MarketplaceError, NotFound
+from marketplace.errors import InputRejected, MarketplaceError, NotFound
 from marketplace.ingestion.sync import Ingestion, StepTold, SyncAudit
 from marketplace.settings import Settings
 from marketplace.storage import catalog
 from marketplace.storage.images import Images
-from marketplace.storage.warehouse import Warehouse
+from marketplace.storage.warehouse import Warehouse, open_migrated
 
 sync_app = typer.Typer()
 COLUMNS = ("seller", "source", "status", "read", "new", "gone", "back", "price", "other", "same", "refused")
@@ -32,9 +32,7 @@ def sync(
 ) -> None:
     """Read sellers' catalogues now; what changed is judged and indexed by the running market."""
     settings, console = Settings(), Console()
-    warehouse = Warehouse(settings.database_url.get_secret_value())
-    if not warehouse.is_migrated():
-        raise ConfigurationError(f"the tables at {warehouse.where} are missing or old; run: soko migrate")
+    warehouse = open_migrated(settings.database_url.get_secret_value())
     polled = [seller for seller in catalog.sellers(warehouse) if seller.is_polled]
     if not who and not everyone:
         raise InputRejected("name the sellers to read, or give --all")

@@ -15,17 +15,17 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from marketplace.catalog.products import Price
+from marketplace.catalog.products import Price, SourcedProduct
 from marketplace.errors import FeedRejected, InputRejected
 from marketplace.ingestion.feed_files import COLUMNS, LARGEST_UNPACKED
 from marketplace.ingestion.feeds import Feed
-from marketplace.ingestion.sources import Hydration, ProductRef
+from marketplace.ingestion.sources import ProductRef
 from marketplace.ingestion.sync import sync_seller
 from marketplace.settings import Settings
 from marketplace.storage.audit import reason_counts, verdict_counts
 from marketplace.storage.catalog import judge_products, live_products
 
-from .conftest import NOW, PlainWeb, picture
+from .conftest import NOW, picture
 
 SETTINGS = Settings(_env_file=None)
 
@@ -38,38 +38,28 @@ def _zip(files):
     return target.getvalue()
 
 
-@dataclass
-class Imported:
-    """A feed read at once, as `sync_seller` wants it; pictures by http are fetched plainly."""
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a row, as the engine would see it; pictures by http are left where they are."""
 
-    feed: Feed
-
-    def scout(self):
-        return asyncio.run(self.feed.scout(PlainWeb()))
-
-    def hydrate(self, refs):
-        return [self.hydrated(ref) for ref in refs]
-
-    def hydrated(self, ref):
-        try:
-            product = self.feed.product_of(ref, None)
-        except InputRejected as error:
-            return Hydration(ref, None, refusal=str(error))
-        if product.image_url is None:
-            return Hydration(ref, product)
-        try:
-            return Hydration(ref, product, image=self.feed.picture(product.image_url))
-        except InputRejected as error:
-            return Hydration(ref, product, image_refusal=f"image: {error}")
+    ref: ProductRef
+    product: SourcedProduct | None = None
+    refusal: str = ""
+    image: bytes | None = None
+    image_refusal: str = ""
 
 
-@dataclass
-class Scouted(Imported):
-    """The same, of which only the ids of a scan are handed on: what is harvested is scouted again."""
-
-    def hydrate(self, refs):
-        harvested = {ref.source_ref: ref for ref in self.scout().refs}
-        return [self.hydrated(harvested[ref.source_ref]) for ref in refs]
+def outcome_of(feed, ref):
+    try:
+        product = feed.product_of(ref, None)
+    except InputRejected as error:
+        return Outcome(ref, refusal=str(error))
+    if product.image_url is None:
+        return Outcome(ref, product)
+    try:
+        return Outcome(ref, product, image=feed.picture(product.image_url))
+    except InputRejected as error:
+        return Outcome(ref, product, image_refusal=f"image: {error}")
 
 
 def feed_at(where, seller):
@@ -77,12 +67,21 @@ def feed_at(where, seller):
 
 
 def scan_of(where, seller):
-    return Imported(feed_at(where, seller)).scout()
+    return asyncio.run(feed_at(where, seller).scout(None))  # a file asks nothing of the network
 
 
 def hydrated(where, seller):
-    feed = Imported(feed_at(where, seller))
-    return feed.hydrate(feed.scout().refs)
+    feed = feed_at(where, seller)
+    return [outcome_of(feed, ref) for ref in scan_of(where, seller).refs]
+
+
+@pytest.fixture
+def imported(warehouse, images, settings, seller):
+    def run(where):
+        owner = replace(seller, source_url=str(where))
+        return sync_seller(warehouse, images, settings, owner, trigger="import", now=NOW)
+
+    return run
 
 
 def test_good_rows_land_and_bad_rows_say_where_they_are_wrong(tmp_path, seller):
@@ -251,7 +250,7 @@ def test_a_missing_feed_is_named(tmp_path, seller):
         scan_of(tmp_path / "absent.csv", seller)
 
 
-def test_pictures_that_are_none_are_refused_and_their_products_land_without(tmp_path, seller, warehouse, images):
+def test_pictures_that_are_none_are_refused_and_their_products_land_without(tmp_path, imported, warehouse):
     (tmp_path / "good.jpg").write_bytes(picture())
     (tmp_path / "cut.jpg").write_bytes(picture()[:200])
     (tmp_path / "text.jpg").write_text("<html>no picture</html>")
@@ -260,28 +259,25 @@ def test_pictures_that_are_none_are_refused_and_their_products_land_without(tmp_
     ]
     rows.append({"id": "outside", "title": "Basket outside", "image": "../../etc/passwd"})
     (tmp_path / "a.json").write_text(json.dumps(rows))
-    feed = Scouted(feed_at(tmp_path / "a.json", seller))
-    audit = sync_seller(warehouse, images, feed, seller, trigger="import", now=NOW, brake_share=0.5)
+    audit = imported(tmp_path / "a.json")
     assert {refusal["source_ref"] for refusal in audit.refusals} == {"cut", "text", "absent", "outside"}
     stored = {product.source_ref: product.image_sha256 for product in live_products(warehouse)}
     assert [name for name, sha256 in stored.items() if sha256] == ["good"]
     assert len(stored) == 5
 
 
-def test_real_groceries_come_in_with_their_pictures(real_input, seller, warehouse, images):
-    feed = Scouted(feed_at(real_input / "grocery" / "catalog.json", seller))
-    audit = sync_seller(warehouse, images, feed, seller, trigger="import", now=NOW, brake_share=0.5)
+def test_real_groceries_come_in_with_their_pictures(real_input, imported, warehouse):
+    audit = imported(real_input / "grocery" / "catalog.json")
     assert (audit.new, audit.failed, audit.refusals) == (81, 0, [])
     assert all(product.image_sha256 for product in live_products(warehouse))
 
 
-def test_real_photos_in_folders_come_in_by_category(real_input, seller, warehouse, images, tmp_path):
+def test_real_photos_in_folders_come_in_by_category(real_input, imported, warehouse, tmp_path):
     for category in ("dress", "t-shirt"):
         (tmp_path / "photos" / category).mkdir(parents=True)
         for photo in sorted((real_input / "clothing" / category).glob("*.jpg"))[:6]:
             shutil.copy(photo, tmp_path / "photos" / category)
-    feed = Scouted(feed_at(tmp_path / "photos", seller))
-    audit = sync_seller(warehouse, images, feed, seller, trigger="import", now=NOW, brake_share=0.5)
+    audit = imported(tmp_path / "photos")
     judge_products(warehouse, NOW)
     assert (audit.new, audit.refusals) == (12, [])
     kept = live_products(warehouse)
@@ -290,9 +286,8 @@ def test_real_photos_in_folders_come_in_by_category(real_input, seller, warehous
     assert reason_counts(warehouse) == {"price_missing": 12}
 
 
-def test_real_titles_and_prices_come_in_as_text_and_are_flagged(real_input, seller, warehouse, images):
-    feed = Scouted(feed_at(real_input / "jumia-ke" / "products_with_stock.csv", seller))
-    audit = sync_seller(warehouse, images, feed, seller, trigger="import", now=NOW, brake_share=0.5)
+def test_real_titles_and_prices_come_in_as_text_and_are_flagged(real_input, imported, warehouse):
+    audit = imported(real_input / "jumia-ke" / "products_with_stock.csv")
     judge_products(warehouse, NOW)
     assert audit.new + audit.failed == audit.scouted > 100
     assert audit.failed < 0.1 * audit.scouted, audit.refusals
@@ -300,14 +295,9 @@ def test_real_titles_and_prices_come_in_as_text_and_are_flagged(real_input, sell
     assert reason_counts(warehouse)["picture_missing"] == audit.new
 
 
-def test_a_real_feed_imported_again_changes_nothing(real_input, seller, warehouse, images):
+def test_a_real_feed_imported_again_changes_nothing(real_input, imported, warehouse):
     feed = real_input / "jumia-ke" / "products_with_links.csv"
-    first, second = (
-        sync_seller(
-            warehouse, images, Scouted(feed_at(feed, seller)), seller, trigger="import", now=NOW, brake_share=0.5
-        )
-        for _ in range(2)
-    )
+    first, second = imported(feed), imported(feed)
     assert first.new == second.unchanged > 1000
     assert (second.new, second.price_changed, second.other_changed, second.gone) == (0, 0, 0, 0)
     ranges = [product for product in live_products(warehouse) if product.price and product.price.up_to_minor]
