@@ -8,6 +8,7 @@ import io
 import json
 import re
 import shutil
+import tempfile
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,15 +18,19 @@ from openpyxl import Workbook
 
 from marketplace.catalog.products import Price, SourcedProduct
 from marketplace.errors import FeedRejected, InputRejected
+from marketplace.ingestion.browser import Chromium
 from marketplace.ingestion.feed_files import COLUMNS, LARGEST_UNPACKED
 from marketplace.ingestion.feeds import Feed
+from marketplace.ingestion.fetching import Fetcher
 from marketplace.ingestion.sources import ProductRef
 from marketplace.ingestion.sync import sync_seller
+from marketplace.ingestion.visits import Visit
 from marketplace.settings import Settings
 from marketplace.storage.audit import reason_counts, verdict_counts
 from marketplace.storage.catalog import judge_products, live_products
+from marketplace.storage.kept_pages import KeptPages
 
-from .conftest import NOW, picture
+from .conftest import NOW, QUICK, picture
 
 SETTINGS = Settings(_env_file=None)
 
@@ -67,7 +72,13 @@ def feed_at(where, seller):
 
 
 def scan_of(where, seller):
-    return asyncio.run(feed_at(where, seller).scout(None))  # a file asks nothing of the network
+    async def scan():
+        settings = Settings(_env_file=None, allow_private_hosts=True)
+        with tempfile.TemporaryDirectory() as kept:
+            async with Fetcher(settings, QUICK) as fetcher:
+                return await feed_at(where, seller).scout(Visit(fetcher, Chromium(settings), KeptPages(Path(kept))))
+
+    return asyncio.run(scan())
 
 
 def hydrated(where, seller):
