@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from marketplace.errors import NotFound
 from marketplace.storage.history import product_as_of, recent_changes, versions_of
+from marketplace.storage.tables import product_quality
 from tests.marketplace.storage.kept import (
     DAY,
     NOW,
@@ -139,6 +140,9 @@ def test_the_newest_changes_come_first_and_name_their_product(warehouse, amina, 
     assert (price.kind, price.old_value, price.new_value) == ("price", "85000 KES", "90000 KES")
     assert (new.kind, new.title, new.seller_name) == ("new", "Sisal basket 1", "Amina")
     assert recent_changes(warehouse, limit=1) == [price]
+    with warehouse.begin() as connection:
+        connection.execute(sa.update(product_quality).values(verdict="rejected"))
+    assert recent_changes(warehouse, limit=5) == []
 
 
 def test_the_queries_of_the_documentation_answer_the_same(warehouse, basket):
