@@ -37,7 +37,11 @@ class LoginWall(NoProduct):
 
 
 class PriceUnreadable(InputRejected):
-    """A text that should be a price is none."""
+    """A text that should be a price is none; `reason` is one of the stable words that docs/prices.md lists."""
+
+    def __init__(self, message: str, reason: str = "no_amount") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class ImageRejected(InputRejected):

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal
 
@@ -17,6 +18,7 @@ SellerState = Literal["pending", "active", "paused", "suspended"]
 ChangeKind = Literal[
     "new", "gone", "back", "price", "stock", "title", "description", "image", "category", "link", "seller"
 ]
+PriceKind = Literal["single", "from", "range"]
 Verdict = Literal["approved", "flagged", "rejected"]
 # Characters; what is longer fits neither an index of Postgres nor a page.
 LONGEST: Mapping[str, int] = MappingProxyType(
@@ -37,11 +39,22 @@ def stable_id(*parts: object) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """An amount in minor units (cents) of an ISO currency, or a range of amounts."""
+    """An amount in minor units (cents) of an ISO currency, or a range of amounts, and what it buys.
+
+    A price with `up_to_minor` is a range; "from" is a lowest amount without a highest. `quantity` and `unit`
+    are what the amount is for: 1 of no named unit unless the seller says "per kg" or "3 for 1000".
+    """
 
     amount_minor: int
     currency: str
     up_to_minor: int | None = None
+    kind: PriceKind = "single"
+    quantity: Decimal = Decimal(1)
+    unit: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.up_to_minor is not None and self.kind == "single":
+            object.__setattr__(self, "kind", "range")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +111,7 @@ class SourcedProduct:
     def content_hash(self, image_sha256: str | None) -> str:
         """Sixty-four hex digits that change when anything a shopper sees changes."""
         price = self.price
-        seen = [
+        seen: list[object] = [
             self.title,
             self.description,
             self.category,
@@ -106,9 +119,17 @@ class SourcedProduct:
             self.image_url,
             image_sha256,
             self.in_stock,
-            [price.amount_minor, price.up_to_minor, price.currency] if price else None,
+            _seen_price(price) if price else None,
         ]
         return hashlib.sha256(json.dumps(seen, ensure_ascii=False).encode()).hexdigest()
+
+
+def _seen_price(price: Price) -> list[object]:
+    """The parts of a price that a hash covers: kind, quantity and unit only where they say something."""
+    amounts: list[object] = [price.amount_minor, price.up_to_minor, price.currency]
+    if price.kind == "from" or price.quantity != 1 or price.unit is not None:
+        amounts += [price.kind, str(price.quantity.normalize()), price.unit]
+    return amounts
 
 
 @dataclass(frozen=True, slots=True)
