@@ -198,4 +198,7 @@ def market_of(code: str) -> Market:
 def _currency_words(currency: str) -> dict[str, str]:
     """Every word that names money in a market, and which."""
     local = LOCAL.get(currency, "").split()
-    return {**_CODE_OF_WORD, currency.casefold(): currency, **dict.fromkeys(local, currency)}
+    words = {**_CODE_OF_WORD, currency.casefold(): currency, **dict.fromkeys(local, currency)}
+    if "r" in words:  # South Africa's rand is money in its neighbours too
+        words["r"] = "ZAR"
+    return words

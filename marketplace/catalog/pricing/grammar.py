@@ -117,6 +117,8 @@ class Grammar:
     def _sum(self, at: int, item: Item) -> int:
         amount: Sum = item.value
         before = self._item(at - 1)
+        if before is not None and before.text == "on" and self._item_kind(at - 2) == "aside":
+            raise PriceUnreadable(f"{self.text!r} takes a discount off an amount", "ambiguous")
         if before is not None and before.kind == "min" and amount.is_bare_count:
             assert amount.number is not None
             self.found.minimum = Decimal(amount.number.digits)
@@ -168,9 +170,12 @@ class Grammar:
             upper.role = "now"
             self._must_fall(amount, upper)
             return at + 1
+        if joiner.kind == "strike" and (joiner.text != "~" or self._item_kind(at + 3) == "strike"):
+            return at + 1
         if joiner.text == "/":
             return self._slashed(at, amount, upper)
-        between = joiner.kind == "and" and self._item_kind(at - 1) == "between"
+        opener = self._item_kind(at - 2 if self._item_kind(at - 1) == "of" else at - 1)
+        between = joiner.kind == "and" and opener == "between"
         if joiner.kind not in _JOINS and not between:
             return at + 1
         if self.role == "was" and value_of(upper) < value_of(amount):
@@ -193,6 +198,8 @@ class Grammar:
         """Two sums parted by a slash: the two prices that "wholesale/retail" announced, or one cannot know."""
         if len(self.roles) == 2:
             return at + 1
+        if amount.currency and upper.currency and amount.currency != upper.currency:
+            raise PriceUnreadable(f"{self.text!r} names amounts in two currencies", "two_currencies")
         if value_of(amount) != value_of(upper):
             raise PriceUnreadable(f"{self.text!r} names two amounts with a slash between", "ambiguous")
         return at + 1
@@ -231,6 +238,9 @@ class Grammar:
             raise PriceUnreadable(f"{self.text!r} leaves open which number is the price", "ambiguous")
         assert count.number is not None
         price.quantity = Decimal(count.number.digits)
+        named = self._item(at - 1)
+        if named is not None and named.kind == "unit":  # pisi 3 kwa 1,000
+            price.unit = named.value
         price.start, price.end = min(price.start, count.start), max(price.end, count.end)
         price.is_cued = True
         self._give_role(price)

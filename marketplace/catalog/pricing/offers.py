@@ -13,7 +13,7 @@ from marketplace.catalog.pricing.grammar import Found, Grammar
 from marketplace.catalog.pricing.numerals import LARGEST_MINOR, minor_units
 from marketplace.catalog.pricing.sums import Item, Sum, items_of
 from marketplace.catalog.pricing.tokens import Line, plain_line, scan
-from marketplace.catalog.pricing.vocabulary import NO_PRICE
+from marketplace.catalog.pricing.vocabulary import BULK_UNITS, NO_PRICE
 from marketplace.catalog.products import Price
 from marketplace.errors import PriceUnreadable
 
@@ -24,6 +24,7 @@ _ASKING = frozenset(
     "call calls calling whatsapp watsapp whatsap piga pigia sms text appelez appeler 📞 ☎".split()
 )  # fmt: skip
 _PLAIN = re.compile(r"([A-Za-z₦$]{1,5})?[. ]{0,2}([1-9]\d{0,2}(?:,\d{3}){1,2}|[1-9]\d{0,6})(?:/[=-])?", re.ASCII)
+_TWO_HUNDREDS = re.compile(r"\d{3} \d{3}")
 _ONE = Decimal(1)
 _SHORTEST_CODE = 3
 
@@ -218,6 +219,8 @@ class _Decision:
             raise PriceUnreadable(f"{self.text!r} groups its digits as no number is: {amount.raw!r}", "grouping")
         if amount.is_k_or_kwacha or amount.is_metre_or_million:
             raise PriceUnreadable(f"{self.text!r} leaves open what the letter after {amount.raw!r} is", "ambiguous")
+        if amount.strength < 2 and _TWO_HUNDREDS.fullmatch(amount.raw):
+            raise PriceUnreadable(f"{self.text!r} could be one amount or two", "ambiguous")
         currency = self._code(amount)
         home = currency == self.market.currency
         digits = self.market.digits if home else minor_digits(currency)
@@ -247,6 +250,9 @@ class _Decision:
         counts = self.found.counts
         if len(counts) == 1 and counts[0][0] > 0:
             return counts[0]
+        units = {item.value for item in self.items if item.kind == "unit"}
+        if not counts and len(units) == 1 and units <= BULK_UNITS:
+            return _ONE, units.pop()
         return _ONE, None
 
     def _refuse_unknown_word(self, chosen: Sum) -> None:

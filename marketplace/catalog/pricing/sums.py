@@ -111,6 +111,10 @@ class _Reading:
         elif self.aside and kind not in ("price", "of", "for", "mark", "currency") and token.text not in (":", "is", "ni"):
             self.aside = False
         value = token.meaning.value if token.meaning else None
+        if kind == "spoken" and self.made and self.made[-1].kind == "unit":  # kilo mbili
+            unit = self.made.pop()
+            self.made.append(Item("count", unit.text, (Decimal(value), unit.value), unit.start, token.end))
+            return
         self.made.append(Item(kind, token.text, value, token.start, token.end))
 
     def _token(self, at: int) -> Token | None:
@@ -119,7 +123,7 @@ class _Reading:
     def _number(self, at: int) -> int:
         """Make of the number at a place what it is, and return the place after it."""
         token = self.tokens[at]
-        if token.text[0] == "0" and token.text.isdigit() and len(token.text) > 2:
+        if token.text[0] == "0" and token.text.isdigit() and len(token.text) > 1:
             self.made.append(Item("contact", token.text, False, token.start, token.end))
             return at + 1
         before = self._sign_before()
@@ -174,6 +178,8 @@ class _Reading:
             return past
         if last is None:
             return 0
+        if last.kind == "unit" and follower is not None and follower.text == "@":  # kilo 100 @ 250,000
+            return self._counted(at, last)
         marked = follower is not None and (follower.kind in ("mark", "currency") or follower.kind == "times")
         if marked and last.kind != "phone":
             return 0
@@ -183,6 +189,15 @@ class _Reading:
             self.made.append(Item("contact", token.text, len(token.text) >= 6, token.start, token.end))
             return at + 1
         return 0
+
+    def _counted(self, at: int, unit: Item) -> int:
+        """Make one count of a unit and the number behind it, "kilo 100"; the place after."""
+        number = numeral(self.tokens[at].text)
+        if number is None:
+            return 0
+        amount = Decimal(number.digits).scaleb(-number.decimals)
+        self.made[-1] = Item("count", unit.text, (amount, unit.value), unit.start, self.tokens[at].end)
+        return at + 1
 
     def _names_a_number(self, at: int, token: Token, last: Item) -> bool:
         """Whether the word in front makes this its own number: a model, a size, a shop, a count inside."""
@@ -217,6 +232,8 @@ class _Reading:
             return self._drop(at, at + 2, "measure")
         beyond = self._token(at + 2)
         if beyond is not None and beyond.kind == "number":
+            if text == "/" and token.text == "24" and beyond.text == "7":
+                return self._drop(at, at + 3, "measure")
             if text in _TIMES_SIGNS:
                 return self._drop(at, at + 3, "measure")
             if glued and text == ":" and beyond.start == follower.end:
@@ -387,6 +404,11 @@ class _Reading:
             kind = "spelled" if first.text not in ("k", "m", "grand", "mil", "soo") else "word"
             self.made.append(Item(kind, first.text, None, first.start, first.end))
             return at + 1
+        number = self._token(at + 1)
+        if number is not None and number.kind == "number" and (parts := numeral(number.text)) and parts.decimals:
+            assert first.meaning is not None
+            found = Sum(parts, number.text, first.start, number.end, power=first.meaning.value)
+            return self._add(found, self._signs_after(at + 2, found))
         total, end = 0, first.end
         while (token := self._token(at)) is not None and token.text in SPOKEN_BEFORE:
             assert token.meaning is not None

@@ -108,7 +108,7 @@ _KINDS: Mapping[str, str] = MappingProxyType(
         "per": "per kwa par kila every በ",
         "each": "each ea apiece chacun chacune እያንዳንዱ",
         "a": "a an la le",
-        "for": "for",
+        "for": "for pour",
         "of": "of de ya",
         "to": "to till until hadi mpaka à እስከ",
         "and": "and na & et እና",
