@@ -148,6 +148,7 @@ class Market:
     pointed_thousands: bool
     words: Mapping[str, Meaning]
     plain_words: Mapping[str, str]
+    k_is_thousand: bool
 
 
 @cache
@@ -188,11 +189,12 @@ def market_of(code: str) -> Market:
         raise InputRejected(f"{code!r} is neither an African country nor a currency")
     words = _currency_words(currency)
     meanings = {**VOCABULARY, **{word: Meaning("foreign") for word in _SHARED_WORDS - VOCABULARY.keys()}}
-    meanings.update({word: Meaning("currency", code, word in WRITTEN_AFTER) for word, code in words.items()})
+    meanings.update({word: Meaning("currency", code) for word, code in words.items()})
     if currency in TWO_DOLLARS:
         meanings["$"] = meanings["dollars"] = Meaning("foreign")
         del words["$"]
-    return Market(code, currency, minor_digits(currency), currency in POINTED_THOUSANDS, meanings, words)
+    pointed = currency in POINTED_THOUSANDS
+    return Market(code, currency, minor_digits(currency), pointed, meanings, words, "k" not in words)
 
 
 def _currency_words(currency: str) -> dict[str, str]:

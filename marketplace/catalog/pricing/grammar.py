@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from marketplace.catalog.pricing.sums import Item, Sum
+from marketplace.catalog.pricing.sums import Sum
+from marketplace.catalog.pricing.tokens import Token
 from marketplace.catalog.pricing.vocabulary import BULK_UNITS, UNSOLD_UNITS
 from marketplace.errors import PriceUnreadable
 
@@ -30,7 +31,7 @@ class Found:
 class Grammar:
     """One pass over the items of one text."""
 
-    def __init__(self, text: str, items: Sequence[Item]) -> None:
+    def __init__(self, text: str, items: Sequence[Token]) -> None:
         self.text = text
         self.items = items
         self.found = Found()
@@ -61,7 +62,7 @@ class Grammar:
                 return False
         return False
 
-    def _item(self, at: int) -> Item | None:
+    def _item(self, at: int) -> Token | None:
         return self.items[at] if 0 <= at < len(self.items) else None
 
     def _step(self, at: int) -> int:
@@ -105,7 +106,7 @@ class Grammar:
         else:
             self.roles.append(kind)
 
-    def _count(self, at: int, item: Item) -> None:
+    def _count(self, at: int, item: Token) -> None:
         before, after = self._item(at - 1), self._item(at + 1)
         least = before is not None and before.kind in ("min", "from")
         if least or (after is not None and after.kind == "upwards"):
@@ -114,7 +115,7 @@ class Grammar:
         elif item.value[1] not in UNSOLD_UNITS and item.value not in self.found.counts:
             self.found.counts.append(item.value)
 
-    def _sum(self, at: int, item: Item) -> int:
+    def _sum(self, at: int, item: Token) -> int:
         amount: Sum = item.value
         before = self._item(at - 1)
         if before is not None and before.text == "on" and self._item_kind(at - 2) == "aside":

@@ -9,49 +9,22 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from marketplace.catalog.pricing.currencies import Market, market_of, minor_digits
-from marketplace.catalog.pricing.grammar import Found, Grammar
-from marketplace.catalog.pricing.numerals import LARGEST_MINOR, minor_units
-from marketplace.catalog.pricing.sums import Item, Sum, items_of
-from marketplace.catalog.pricing.tokens import Line, plain_line, scan
+from marketplace.catalog.pricing.grammar import Found, Grammar, value_of
+from marketplace.catalog.pricing.numerals import minor_units
+from marketplace.catalog.pricing.plain import read_plainly
+from marketplace.catalog.pricing.sums import Sum, items_of
+from marketplace.catalog.pricing.tokens import Line, Token, plain_line, scan
 from marketplace.catalog.pricing.vocabulary import BULK_UNITS, NO_PRICE
+from marketplace.catalog.pricing.offer import Offer
 from marketplace.catalog.products import Price
 from marketplace.errors import PriceUnreadable
 
-OfferKind = Literal["single", "from", "range", "on_request"]
 # Texts whose offers are kept: a catalogue says "KSh 999" again and again, and a sync reads it all again each day.
 REMEMBERED = 2**14
-_ASKING = frozenset(
-    "call calls calling whatsapp watsapp whatsap piga pigia sms text appelez appeler 📞 ☎".split()
-)  # fmt: skip
-_PLAIN = re.compile(r"([A-Za-z₦$]{1,5})?[. ]{0,2}([1-9]\d{0,2}(?:,\d{3}){1,2}|[1-9]\d{0,6})(?:/[=-])?", re.ASCII)
+_ASKING = frozenset("call calls calling whatsapp watsapp whatsap piga pigia sms text appelez appeler 📞 ☎".split())
 _TWO_HUNDREDS = re.compile(r"\d{3} \d{3}")
 _ONE = Decimal(1)
 _SHORTEST_CODE = 3
-
-
-class Offer(NamedTuple):
-    """What a seller asks: the price now, the one before, the one for traders, and the words they were read from.
-
-    `price` is None only on request. `currency_named` is False where the market's own currency was taken.
-    """
-
-    kind: OfferKind
-    price: Price | None
-    read_from: str
-    currency_named: bool = False
-    was: Price | None = None
-    wholesale: Price | None = None
-    wholesale_minimum: Decimal | None = None
-
-    @property
-    def quantity(self) -> Decimal:
-        """How many units the price is for, 1 unless said."""
-        return self.price.quantity if self.price else _ONE
-
-    @property
-    def unit(self) -> str | None:
-        """What the price is for, such as "kg"; None where the text does not say."""
-        return self.price.unit if self.price else None
 
 
 class _Refusal(NamedTuple):
@@ -98,11 +71,17 @@ def _remembered(text: str, market: str) -> Offer | _Refusal:
 
 
 def _read(text: str, market: Market) -> Offer:
-    plain = _PLAIN.fullmatch(text)
-    if plain is not None:
-        offer = _plain_offer(text, plain, market)
-        if offer is not None:
-            return offer
+    return read_plainly(text, market) or read_by_grammar(text, market)
+
+
+def read_by_grammar(text: str, market: Market) -> Offer:
+    """What any text asks for.
+
+    Raises
+    ------
+    PriceUnreadable
+        If it is no price, or could be two.
+    """
     line = plain_line(text)
     if line.plain.strip() in NO_PRICE:
         raise PriceUnreadable(f"{text!r} says that there is no price", "no_price")
@@ -110,32 +89,16 @@ def _read(text: str, market: Market) -> Offer:
     return _Decision(text, line, items, Grammar(text, items).read(), market).offer()
 
 
-def _plain_offer(text: str, plain: re.Match[str], market: Market) -> Offer | None:
-    """The offer of the commonest form, "KSh 1,299"; None where a word in front is no currency."""
-    word, digits = plain.groups()
-    currency = market.currency if word is None else market.plain_words.get(word.lower())
-    if currency is None:
-        return None
-    if currency == market.currency:
-        kept = market.digits
-    else:
-        kept = minor_digits(currency)
-    if kept == 3 and "," in digits:  # three decimals or thousands
-        return None
-    amount = int(digits.replace(",", "")) * 10**kept
-    return Offer("single", Price(amount, currency), text, word is not None)
-
-
 class _Decision:
     """Which of the sums in a text is the price, and what the others are."""
 
-    def __init__(self, text: str, line: Line, items: Sequence[Item], found: Found, market: Market) -> None:
+    def __init__(self, text: str, line: Line, items: Sequence[Token], found: Found, market: Market) -> None:
         self.text = text
         self.line = line
         self.items = items
         self.found = found
         self.market = market
-        named = {amount.currency for amount in found.sums if amount.currency}
+        named = {amount.currency for amount in found.sums if amount.currency} if len(found.sums) > 1 else set()
         self.named = named.pop() if len(named) == 1 else None
 
     def offer(self) -> Offer:
@@ -163,8 +126,11 @@ class _Decision:
 
     def _chosen(self) -> tuple[Sum | None, Sum | None, Sum | None]:
         """The sums of the price, of the old price and of the trade price."""
+        sums = self.found.sums
+        if len(sums) == 1 and sums[0].role != "was":
+            return sums[0], None, sums[0] if sums[0].role == "wholesale" else None
         by_role: dict[str, list[Sum]] = {}
-        for amount in self.found.sums:
+        for amount in sums:
             by_role.setdefault(amount.role, []).append(amount)
         was = self._one(by_role.get("was", []))
         wholesale = self._one(by_role.get("wholesale", []))
@@ -175,21 +141,17 @@ class _Decision:
         chosen = self._one(current) or self._one(self._strongest(plain))
         if chosen is None and soft:
             return self._one(soft), was, wholesale
-        if chosen is None and wholesale is not None:
-            chosen = wholesale
-        return chosen, was or self._one(soft), wholesale
+        return chosen or wholesale, was or self._one(soft), wholesale
 
     def _replaced(self, now: Sum, plain: Sequence[Sum]) -> Sum | None:
         """The sum in front of "now" that is higher: "2,000 now 1,499"."""
-        from marketplace.catalog.pricing.grammar import value_of
-
         before = [amount for amount in plain if amount.start < now.start and value_of(amount) > value_of(now)]
         return before[0] if len(before) == 1 and len(plain) == 1 else None
 
     def _strongest(self, sums: Sequence[Sum]) -> list[Sum]:
         """The sums with the clearest sign of money."""
-        if not sums:
-            return []
+        if len(sums) < 2:
+            return list(sums)
         most = max(amount.strength for amount in sums)
         strongest = [amount for amount in sums if amount.strength == most]
         last = strongest[-1]
@@ -250,10 +212,9 @@ class _Decision:
         counts = self.found.counts
         if len(counts) == 1 and counts[0][0] > 0:
             return counts[0]
-        units = {item.value for item in self.items if item.kind == "unit"}
-        if not counts and len(units) == 1 and units <= BULK_UNITS:
-            return _ONE, units.pop()
-        return _ONE, None
+        units = [item.value for item in self.items if item.kind == "unit"]
+        only = units[0] if units and not counts and len(set(units)) == 1 else None
+        return _ONE, only if only in BULK_UNITS else None
 
     def _refuse_unknown_word(self, chosen: Sum) -> None:
         """Refuse a sum whose word for money belongs to another market, or is an unknown code."""

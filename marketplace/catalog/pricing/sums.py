@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
-
-from marketplace.catalog.pricing.currencies import Market
+from marketplace.catalog.pricing.currencies import WRITTEN_AFTER, Market
 from marketplace.catalog.pricing.numerals import Numeral, numeral
 from marketplace.catalog.pricing.tokens import Token
 from marketplace.catalog.pricing.vocabulary import MEASURES, SPOKEN_BEFORE
@@ -19,16 +17,6 @@ _BETWEEN_SIGN_AND_DIGITS = frozenset(".:*")
 _TIMES_SIGNS = frozenset({"x", "×", "*"})
 _INCH_SIGNS = frozenset("\"'”″“")
 _DEDUCTED = frozenset({"off", "discount", "punguzo", "deposit", "cashback", "remise"})
-
-
-class Item(NamedTuple):
-    """A step of the text as the grammar sees it: a sum, a count, or a word by its kind."""
-
-    kind: str
-    text: str
-    value: Any
-    start: int
-    end: int
 
 
 @dataclass(slots=True)
@@ -64,7 +52,7 @@ class Sum:
         return self.strength < 2 and number is not None and number.decimals == 0 and 0 < number.digits <= 1000
 
 
-def items_of(text: str, tokens: Sequence[Token], market: Market) -> list[Item]:
+def items_of(text: str, tokens: Sequence[Token], market: Market) -> list[Token]:
     """The items of a text in order.
 
     Raises
@@ -82,10 +70,10 @@ class _Reading:
         self.text = text
         self.tokens = tokens
         self.market = market
-        self.made: list[Item] = []
+        self.made: list[Token] = []
         self.aside = False
 
-    def items(self) -> list[Item]:
+    def items(self) -> list[Token]:
         at, tokens, made = 0, self.tokens, self.made
         while at < len(tokens):
             token = tokens[at]
@@ -97,7 +85,7 @@ class _Reading:
             elif kind == "power":
                 raise PriceUnreadable(f"{self.text!r} is written with an exponent", "exponent")
             elif kind == "phone":
-                made.append(Item("contact", token.text, True, token.start, token.end))
+                made.append(Token("contact", token.text, True, token.start, token.end))
                 at += 1
             else:
                 self._word(token)
@@ -110,12 +98,10 @@ class _Reading:
             self.aside = not (self.made and self.made[-1].kind == "percent") and token.text != "delivered"
         elif self.aside and kind not in ("price", "of", "for", "mark", "currency") and token.text not in (":", "is", "ni"):
             self.aside = False
-        value = token.meaning.value if token.meaning else None
         if kind == "spoken" and self.made and self.made[-1].kind == "unit":  # kilo mbili
             unit = self.made.pop()
-            self.made.append(Item("count", unit.text, (Decimal(value), unit.value), unit.start, token.end))
-            return
-        self.made.append(Item(kind, token.text, value, token.start, token.end))
+            token = Token("count", unit.text, (Decimal(token.value), unit.value), unit.start, token.end)
+        self.made.append(token)
 
     def _token(self, at: int) -> Token | None:
         return self.tokens[at] if at < len(self.tokens) else None
@@ -124,7 +110,7 @@ class _Reading:
         """Make of the number at a place what it is, and return the place after it."""
         token = self.tokens[at]
         if token.text[0] == "0" and token.text.isdigit() and len(token.text) > 1:
-            self.made.append(Item("contact", token.text, False, token.start, token.end))
+            self.made.append(Token("contact", token.text, False, token.start, token.end))
             return at + 1
         before = self._sign_before()
         if before is None and " " in token.text and self._is_name_of_number():
@@ -144,7 +130,7 @@ class _Reading:
             return place
         return None
 
-    def _last_word(self) -> Item | None:
+    def _last_word(self) -> Token | None:
         """The item in front, across points and colons."""
         for item in reversed(self.made):
             if item.text not in _BETWEEN_SIGN_AND_DIGITS:
@@ -155,7 +141,7 @@ class _Reading:
         last = self._last_word()
         return last is not None and (last.kind in ("size", "id") or self._is_content(last))
 
-    def _is_content(self, last: Item) -> bool:
+    def _is_content(self, last: Token) -> bool:
         """Whether a number to come counts what is inside a container: "tray of 30"."""
         made = self.made
         return last.text == "of" and len(made) > 1 and (made[-2].kind == "unit" or made[-2].text == "set")
@@ -165,7 +151,7 @@ class _Reading:
         token = self.tokens[at]
         first, _, rest = token.text.partition(" ")
         place = token.start + len(first) + 1
-        self.made.append(Item("named", first, None, token.start, place - 1))
+        self.made.append(Token("named", first, None, token.start, place - 1))
         self.tokens = [*self.tokens[:at], Token("number", rest, None, place, token.end), *self.tokens[at + 1 :]]
         return at
 
@@ -186,20 +172,20 @@ class _Reading:
         if self._names_a_number(at, token, last):
             return self._skip_list(at) if last.kind == "size" else self._drop(at, at + 1, "named")
         if last.kind in ("phone", "contact") and len(token.text) >= 4 and not marked:
-            self.made.append(Item("contact", token.text, len(token.text) >= 6, token.start, token.end))
+            self.made.append(Token("contact", token.text, len(token.text) >= 6, token.start, token.end))
             return at + 1
         return 0
 
-    def _counted(self, at: int, unit: Item) -> int:
+    def _counted(self, at: int, unit: Token) -> int:
         """Make one count of a unit and the number behind it, "kilo 100"; the place after."""
         number = numeral(self.tokens[at].text)
         if number is None:
             return 0
         amount = Decimal(number.digits).scaleb(-number.decimals)
-        self.made[-1] = Item("count", unit.text, (amount, unit.value), unit.start, self.tokens[at].end)
+        self.made[-1] = Token("count", unit.text, (amount, unit.value), unit.start, self.tokens[at].end)
         return at + 1
 
-    def _names_a_number(self, at: int, token: Token, last: Item) -> bool:
+    def _names_a_number(self, at: int, token: Token, last: Token) -> bool:
         """Whether the word in front makes this its own number: a model, a size, a shop, a count inside."""
         if last.kind in ("size", "id") or self._is_content(last):
             return True
@@ -257,7 +243,7 @@ class _Reading:
 
     def _drop(self, at: int, past: int, kind: str) -> int:
         past = min(past, len(self.tokens))
-        self.made.append(Item(kind, self.tokens[at].text, None, self.tokens[at].start, self.tokens[past - 1].end))
+        self.made.append(Token(kind, self.tokens[at].text, None, self.tokens[at].start, self.tokens[past - 1].end))
         return past
 
     def _skip_list(self, at: int) -> int:
@@ -277,14 +263,13 @@ class _Reading:
         """Add how much of a unit there is; a number that is no number is dropped."""
         token = self.tokens[at]
         number = numeral(token.text)
-        assert unit.meaning is not None
         if number is None:
             return self._drop(at, at + 2, "measure")
         amount = Decimal(number.digits).scaleb(-number.decimals)
-        name = unit.meaning.value
+        name = unit.value
         if unit.text == "cl":
             amount *= 10
-        self.made.append(Item("count", token.text, (amount, name), token.start, unit.end))
+        self.made.append(Token("count", token.text, (amount, name), token.start, unit.end))
         return at + 2
 
     def _refuse_negative(self, token: Token, before: int | None) -> None:
@@ -312,7 +297,7 @@ class _Reading:
             del made[before:]
         past = self._signs_after(at + 1, found)
         if found.strength < 2 and len(token.text.replace(" ", "")) >= PHONE_DIGITS and "," not in token.text:
-            made.append(Item("contact", token.text, True, token.start, token.end))
+            made.append(Token("contact", token.text, True, token.start, token.end))
             return past
         return self._add(found, past)
 
@@ -327,9 +312,9 @@ class _Reading:
                 self.aside = True
         if self.aside:
             self.aside = False
-            made.append(Item("aside_sum", found.raw, None, found.start, found.end))
+            made.append(Token("aside_sum", found.raw, None, found.start, found.end))
         else:
-            made.append(Item("sum", found.raw, found, found.start, found.end))
+            made.append(Token("sum", found.raw, found, found.start, found.end))
         return past
 
     def _signs_after(self, at: int, found: Sum) -> int:
@@ -357,8 +342,7 @@ class _Reading:
         follower = self._token(at)
         if follower is not None and follower.kind in ("currency", "foreign") and self._belongs(at, follower, found):
             if follower.kind == "currency":
-                assert follower.meaning is not None
-                found.currency = follower.meaning.value
+                found.currency = follower.value
             else:
                 found.is_foreign = not found.is_marked
             found.end = follower.end
@@ -366,8 +350,7 @@ class _Reading:
         return at
 
     def _multiplied(self, at: int, follower: Token, found: Sum) -> int:
-        assert follower.meaning is not None
-        found.power = follower.meaning.value
+        found.power = follower.value
         found.end = follower.end
         return at + 1
 
@@ -384,7 +367,7 @@ class _Reading:
         if found.currency:
             return False
         single = len(sign.text) == 1 and sign.text.isalpha()
-        if single and not (sign.start == found.end or (sign.meaning is not None and sign.meaning.after)):
+        if single and not (sign.start == found.end or sign.text in WRITTEN_AFTER):
             return False
         beyond = self._token(at + 1)
         while beyond is not None and beyond.text in _BETWEEN_SIGN_AND_DIGITS:
@@ -395,25 +378,23 @@ class _Reading:
         behind = self._token(at + 2)
         if behind is not None and behind.kind == "unit":
             return True
-        return sign.end != beyond.start and sign.meaning is not None and sign.meaning.after
+        return sign.end != beyond.start and sign.text in WRITTEN_AFTER
 
     def _spoken(self, at: int) -> int:
         """Add a sum said in Swahili, "elfu mbili mia tano"; return the place after it."""
         first = self.tokens[at]
         if first.text not in SPOKEN_BEFORE:
             kind = "spelled" if first.text not in ("k", "m", "grand", "mil", "soo") else "word"
-            self.made.append(Item(kind, first.text, None, first.start, first.end))
+            self.made.append(Token(kind, first.text, None, first.start, first.end))
             return at + 1
         number = self._token(at + 1)
         if number is not None and number.kind == "number" and (parts := numeral(number.text)) and parts.decimals:
-            assert first.meaning is not None
-            found = Sum(parts, number.text, first.start, number.end, power=first.meaning.value)
+            found = Sum(parts, number.text, first.start, number.end, power=first.value)
             return self._add(found, self._signs_after(at + 2, found))
         total, end = 0, first.end
         while (token := self._token(at)) is not None and token.text in SPOKEN_BEFORE:
-            assert token.meaning is not None
             factor, past = self._factor(at + 1)
-            total += factor * 10**token.meaning.value
+            total += factor * 10**token.value
             end = self.tokens[past - 1].end
             at = past
             joiner = self._token(at)
@@ -443,8 +424,7 @@ class _Reading:
                 if beyond is None or beyond.kind != "spoken":
                     break
             else:
-                assert token.meaning is not None
-                total += token.meaning.value
+                total += token.value
                 past = at + 1
             at += 1
             token = self._token(at)

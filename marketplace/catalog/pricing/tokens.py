@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from marketplace.catalog.pricing.vocabulary import Meaning
 from marketplace.errors import PriceUnreadable
@@ -16,7 +16,9 @@ LONGEST_TEXT = 240
 _ABROAD = "2[0-9][0-9]|27|20"  # the calling codes of Africa
 _TOKEN = re.compile(
     rf"""
-      (?P<phone>
+      (?P<symbol>gh[₵¢]|us\$|n\$|l\$|l\.e\b\.?|sh\.?so\b\.?|[$€£₦₵¢]|=n=)
+    | (?P<word>w/s\b|reja\ reja\b|[ld]'(?=[^\W\d_])|[^\W\d_]+|[@&#📞☎])
+    | (?P<phone>(?=[+\d](?:[ .\-]?\d){{7}})(?:
         (?:\+|\b00)(?:{_ABROAD})(?:[ .\-]?\d){{8,10}}(?!\d)
       | \+\d(?:[ .\-]?\d){{9,12}}(?!\d)
       | \b(?:25[0-9]|23[34]|22[1-9]|24[0-9]|26[0-9]|27)(?:\d{{10}}|\d{{9}})(?!\d)
@@ -29,13 +31,11 @@ _TOKEN = re.compile(
       | [6-9]\d\d-\d{{3}}-\d{{3,4}}(?!\d)
       | [789]\d\d[ ]\d{{3}}[ ]\d{{4}}(?!\d)
       | [17]\d\d[ ]\d{{6}}(?!\d)
-      )
-    | (?P<power>\d[\d.,]*e[+\-]?\d+)
-    | (?P<number>\d{{1,3}}(?:[ ]\d{{3}})+(?!\d)(?:[.,]\d{{1,2}}(?!\d))?|(?:(?<![^\W\d_])\.(?=\d{{1,2}}(?!\d)))?\d+(?:[.,']\d+)*)
-    | (?P<mark>/[=\-]+/?|=/?(?!n=)|\.-(?!\d)|-/=?)
+      ))
+    | (?P<number>\d{{1,3}}(?:[ ]\d{{3}})+(?!\d)(?:[.,]\d{{1,2}}(?!\d))?|\d+(?:[.,']\d+)*(?:e[+\-]?\d+)?
+        |(?<![^\W\d_])\.\d{{1,2}}(?!\d))
+    | (?P<mark>/[=\-]+/?|=/?(?!n=|>)|\.-(?!\d)|-/=?)
     | (?P<arrow>[-=]+>|[→➡»>]+)
-    | (?P<symbol>gh[₵¢]|us\$|n\$|l\$|=n=|[$€£₦₵¢]|l\.e\b\.?|sh\.?so\b\.?)
-    | (?P<word>w/s\b|reja\ reja\b|[ld]'(?=[^\W\d_])|[^\W\d_]+|[@&#📞☎])
     | (?P<dash>[-–—−])
     | (?P<strike>~+)
     | (?P<percent>%)
@@ -51,12 +51,15 @@ _PARTS = {"½": "5", "¼": "25", "¾": "75"}
 _INVISIBLE = frozenset({"Cf", "Mn", "Me"})
 
 
+_UNKNOWN = Meaning("word")
+
+
 class Token(NamedTuple):
-    """A piece of the text: its kind, its letters in lower case, what a word means, and where it stands."""
+    """A piece of the text: its kind, its letters in lower case, the value that they carry, and where it stands."""
 
     kind: str
     text: str
-    meaning: Meaning | None
+    value: Any
     start: int
     end: int
 
@@ -158,9 +161,12 @@ def scan(line: str, words: Mapping[str, Meaning]) -> list[Token]:
     for match in _TOKEN.finditer(line):
         kind = match.lastgroup or "sign"
         text = match[0]
-        meaning = None
+        value = None
         if kind in ("word", "symbol"):
-            meaning = find(_SYMBOL_WORDS.get(text, text))
-            kind = meaning.kind if meaning else "word"
-        tokens.append(Token(kind, text, meaning, match.start(), match.end()))
+            meaning = find(_SYMBOL_WORDS.get(text, text) if kind == "symbol" else text)
+            kind, value = meaning or _UNKNOWN
+        elif kind == "number" and "e" in text:
+            kind = "power"
+        start, end = match.span()
+        tokens.append(Token(kind, text, value, start, end))
     return tokens

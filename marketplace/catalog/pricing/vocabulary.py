@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 
 class Meaning(NamedTuple):
-    """What a word does in a price: its kind, the value it carries, and whether it stands after its number."""
+    """What a word does in a price: its kind, and the value it carries."""
 
     kind: str
     value: Any = None
-    after: bool = False
 
 
 # Units that goods are sold by, each with the words for it; the first is how it is written again.
