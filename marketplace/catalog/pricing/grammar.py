@@ -1,4 +1,4 @@
-"""How sums, counts and words stand to each other: ranges, old prices, trade prices, and what an amount buys."""
+"""How sums, counts and words stand to each other: ranges, old prices, trade prices, three for a thousand."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from marketplace.catalog.pricing.goods import name_goods, named_before, named_behind
 from marketplace.catalog.pricing.sums import Sum
-from marketplace.catalog.pricing.tokens import Token
-from marketplace.catalog.pricing.vocabulary import BULK_UNITS, UNSOLD_UNITS
+from marketplace.catalog.pricing.tokens import END, Token
+from marketplace.catalog.pricing.vocabulary import UNSOLD_UNITS
 from marketplace.errors import PriceUnreadable
 
 _JOINS = frozenset({"dash", "to", "strike"})
 _CUES = frozenset({"price", "now", "from", "for", "per", "to", "mark", "was", "wholesale", "retail", "between"})
-_WEIGHED = frozenset({"kg", "g", "l", "ml", "metre", "yard", "tonne"})
 _AFTER_ITS_SUM = frozenset({"ነበር", "ነበረ"})
-_PASSED_OVER = frozenset({",", ".", "(", ")", "*", "!", "|"})
-_ONE = Decimal(1)
 
 
 @dataclass(slots=True)
@@ -48,22 +46,19 @@ class Grammar:
         PriceUnreadable
             If a range falls, or what an amount buys could be read in two ways.
         """
-        at = 0
-        while at < len(self.items):
+        at = 1
+        while self.items[at] is not END:
             at = self._step(at)
         return self.found
 
     def _is_postfix(self) -> bool:
-        """Whether trade words follow their sums: "700 wholesale, 950 retail"."""
+        """Whether trade words follow their sums, as in "700 wholesale, 950 retail"."""
         for item in self.items:
             if item.kind == "sum":
                 return True
             if item.kind in ("wholesale", "retail"):
                 return False
         return False
-
-    def _item(self, at: int) -> Token | None:
-        return self.items[at] if 0 <= at < len(self.items) else None
 
     def _step(self, at: int) -> int:
         item = self.items[at]
@@ -72,32 +67,25 @@ class Grammar:
             return self._sum(at, item)
         if kind == "count":
             self._count(at, item)
-        elif kind == "was":
-            if item.text in _AFTER_ITS_SUM and self.found.sums:
-                self.found.sums[-1].role = "was"
-            else:
-                self.role = "was"
-        elif kind == "soft_was":
-            follower = self._item(at + 1)
-            if follower is not None and follower.kind in ("price", "sum"):
-                self.role = "soft_was"
-        elif kind == "now":
-            self.role = "now"
+        elif kind == "was" and item.text in _AFTER_ITS_SUM and self.found.sums:
+            self.found.sums[-1].role = "was"
+        elif kind in ("was", "now") or (kind == "soft_was" and self.items[at + 1].kind in ("price", "sum")):
+            self.role = kind
         elif kind in ("wholesale", "retail"):
             self._trade(kind)
         elif kind == "from":
             self.opens = self.role != "was"
         elif kind == "upwards" or (item.text == "+" and self._closes(at)):
-            if self.found.sums and self._item(at - 1) is not None:
+            if self.found.sums:
                 self.found.sums[-1].is_open = True
         return at + 1
 
     def _closes(self, at: int) -> bool:
         """Whether a plus stands at the end of its sum: "500+"."""
-        before, after = self._item(at - 1), self._item(at + 1)
-        if before is None or before.kind != "sum" or before.end != self.items[at].start:
+        before, after = self.items[at - 1], self.items[at + 1]
+        if before.kind != "sum" or before.end != self.items[at].start:
             return False
-        return after is None or after.kind not in ("sum", "aside_sum", "aside")
+        return after.kind not in ("sum", "aside_sum", "aside")
 
     def _trade(self, kind: str) -> None:
         sums = self.found.sums
@@ -107,9 +95,8 @@ class Grammar:
             self.roles.append(kind)
 
     def _count(self, at: int, item: Token) -> None:
-        before, after = self._item(at - 1), self._item(at + 1)
-        least = before is not None and before.kind in ("min", "from")
-        if least or (after is not None and after.kind == "upwards"):
+        before, after = self.items[at - 1], self.items[at + 1]
+        if before.kind in ("min", "from") or after.kind == "upwards":
             self.found.minimum = item.value[0]
             self.opens = False
         elif item.value[1] not in UNSOLD_UNITS and item.value not in self.found.counts:
@@ -117,28 +104,24 @@ class Grammar:
 
     def _sum(self, at: int, item: Token) -> int:
         amount: Sum = item.value
-        before = self._item(at - 1)
-        if before is not None and before.text == "on" and self._item_kind(at - 2) == "aside":
+        before = self.items[at - 1]
+        if before.text == "on" and self.items[at - 2].kind == "aside":
             raise PriceUnreadable(f"{self.text!r} takes a discount off an amount", "ambiguous")
-        if before is not None and before.kind == "min" and amount.is_bare_count:
+        if before.kind == "min" and amount.is_bare_count:
             assert amount.number is not None
             self.found.minimum = Decimal(amount.number.digits)
             return at + 1
-        amount.is_cued = before is not None and (before.kind in _CUES or (before.text == ":" and self._is_cue(at - 2)))
-        if before is not None and before.text == "@":
+        amount.is_cued = before.kind in _CUES or (before.text == ":" and self.items[at - 2].kind in _CUES)
+        if before.text == "@":
             amount.is_marked = True
-        swapped = self._for_so_many(at, amount)
-        if swapped:
-            return swapped
-        past = self._partner(at, amount)
+        return self._for_so_many(at, amount) or self._keep(amount, at, self._partner(at, amount))
+
+    def _keep(self, amount: Sum, at: int, past: int) -> int:
+        """Add the sum that stands between two places, with its role and what it buys."""
         self._give_role(amount)
-        self._buys(amount, at, past)
+        name_goods(self.text, amount, self.items, at, past)
         self.found.sums.append(amount)
         return past
-
-    def _is_cue(self, at: int) -> bool:
-        item = self._item(at)
-        return item is not None and item.kind in _CUES
 
     def _give_role(self, amount: Sum) -> None:
         if self.opens and amount.up_to is None:
@@ -154,16 +137,16 @@ class Grammar:
 
     def _partner(self, at: int, amount: Sum) -> int:
         """Join the sum to the upper end of a range, or see that it is an old price; the place after both."""
-        joiner, other = self._item(at + 1), self._item(at + 2)
-        before = self._item(at - 1)
-        if before is not None and before.kind == "strike" and before.end == amount.start:
+        joiner, other = self.items[at + 1], self.items[at + 2]
+        before = self.items[at - 1]
+        if before.kind == "strike" and before.end == amount.start:
             amount.role = "was"
             return at + 1
-        if joiner is not None and joiner.kind == "strike" and joiner.start == amount.end:
-            if joiner.text != "~" or other is None or joiner.end != other.start:
+        if joiner.kind == "strike" and joiner.start == amount.end:
+            if joiner.text != "~" or joiner.end != other.start:
                 amount.role = "was"
                 return at + 1
-        if joiner is None or other is None or other.kind != "sum":
+        if other.kind != "sum":
             return at + 1
         upper: Sum = other.value
         if joiner.kind == "arrow":
@@ -171,11 +154,11 @@ class Grammar:
             upper.role = "now"
             self._must_fall(amount, upper)
             return at + 1
-        if joiner.kind == "strike" and (joiner.text != "~" or self._item_kind(at + 3) == "strike"):
+        if joiner.kind == "strike" and (joiner.text != "~" or self.items[at + 3].kind == "strike"):
             return at + 1
         if joiner.text == "/":
             return self._slashed(at, amount, upper)
-        opener = self._item_kind(at - 2 if self._item_kind(at - 1) == "of" else at - 1)
+        opener = self.items[at - 2 if self.items[at - 1].kind == "of" else at - 1].kind
         between = joiner.kind == "and" and opener == "between"
         if joiner.kind not in _JOINS and not between:
             return at + 1
@@ -186,10 +169,6 @@ class Grammar:
             return at + 1
         self._join(amount, upper)
         return at + 3
-
-    def _item_kind(self, at: int) -> str:
-        item = self._item(at)
-        return item.kind if item else ""
 
     def _must_fall(self, amount: Sum, upper: Sum) -> None:
         if value_of(upper) >= value_of(amount):
@@ -223,14 +202,12 @@ class Grammar:
 
     def _for_so_many(self, at: int, amount: Sum) -> int:
         """Read "3 for 1000" and "1000 for 3": the place after them, 0 if this is neither."""
-        word, other = self._item(at + 1), self._item(at + 2)
-        if word is None or other is None or other.kind != "sum" or word.kind not in ("for", "per", "price"):
-            return 0
-        if word.kind == "price" and word.text != "@":
+        word, other = self.items[at + 1], self.items[at + 2]
+        if other.kind != "sum" or (word.kind not in ("for", "per") and word.text != "@"):
             return 0
         price: Sum = other.value
         if word.text == "@":
-            return self._at_so_much(at, amount, price)
+            return self._at_so_much(at, price) if amount.is_bare_count else 0
         if amount.is_bare_count and (price.strength == 2 or value_of(price) > value_of(amount)):
             count, price, place = amount, price, at + 2
         elif price.is_bare_count and (amount.strength == 2 or value_of(amount) > value_of(price)):
@@ -239,98 +216,28 @@ class Grammar:
             raise PriceUnreadable(f"{self.text!r} leaves open which number is the price", "ambiguous")
         assert count.number is not None
         price.quantity = Decimal(count.number.digits)
-        named = self._item(at - 1)
-        if named is not None and named.kind == "unit":  # pisi 3 kwa 1,000
+        named = self.items[at - 1]
+        if named.kind == "unit":  # pisi 3 kwa 1,000
             price.unit = named.value
         price.start, price.end = min(price.start, count.start), max(price.end, count.end)
         price.is_cued = True
         self._give_role(price)
-        self._buys(price, place, at + 3)
+        if price.unit is None:
+            named_behind(price, self.items, at + 3) or (place == at and named_before(self.text, price, self.items, at))
         self.found.sums.append(price)
         return at + 3
 
-    def _at_so_much(self, at: int, amount: Sum, price: Sum) -> int:
-        """"2 @ 500" is only read where the text says that 500 buys one."""
-        if not amount.is_bare_count:
-            return 0
-        self._buys(price, at + 2, at + 3)
-        if price.unit is None:
+    def _at_so_much(self, at: int, price: Sum) -> int:
+        """Read "2 @ 500 each", but not "2 @ 500", which could be for one or for both."""
+        if not named_behind(price, self.items, at + 3):
             raise PriceUnreadable(f"{self.text!r} leaves open whether that is for one or for all", "ambiguous")
         price.is_marked = True
         self._give_role(price)
         self.found.sums.append(price)
         return at + 3
 
-    def _buys(self, amount: Sum, at: int, past: int) -> None:
-        """What the sum between two places is for, where the text says so right before or behind it."""
-        if amount.unit is None and not self._named_behind(amount, past):
-            self._named_before(amount, at)
-
-    def _named_behind(self, amount: Sum, at: int) -> bool:
-        while (item := self._item(at)) and (item.text in _PASSED_OVER or (item.kind == "price" and item.text != "@")):
-            at += 1
-        if item is None:
-            return False
-        if item.kind in ("each", "perunit"):
-            return self._is_for(amount, item.value or "piece", item.end)
-        opener = item.kind in ("per", "a", "for") or item.text in ("/", "@")
-        if item.kind == "unit" and amount.strength == 2:
-            return self._is_for(amount, item.value, item.end)
-        if not opener:
-            return False
-        named = self._item(at + 1)
-        if named is not None and named.kind == "a":
-            named = self._item(at + 2)
-        if named is None:
-            return False
-        if named.kind in ("unit", "each"):
-            return self._is_for(amount, named.value or "piece", named.end)
-        if named.kind == "count":
-            amount.quantity = named.value[0]
-            return self._is_for(amount, named.value[1], named.end)
-        if named.kind == "spoken" and item.kind in ("per", "for"):
-            amount.quantity = Decimal(named.value)
-            return self._is_for(amount, "piece" if named.value == 1 else None, named.end)
-        return False
-
-    def _is_for(self, amount: Sum, unit: str | None, end: int) -> bool:
-        amount.quantity = amount.quantity or _ONE
-        amount.unit = unit
-        amount.end = max(amount.end, end)
-        return True
-
-    def _named_before(self, amount: Sum, at: int) -> None:
-        place = at - 1
-        while (item := self._item(place)) and (item.kind in ("dash", "price", "mark", "from", "for") or item.text == ":"):
-            place -= 1
-        if item is None:
-            return
-        if item.kind == "named" and self._item_kind(place - 1) == "of":  # per tray of 30: 450
-            place -= 2
-            item = self._item(place)
-            assert item is not None
-        opener = self._item(place - 1)
-        opened = opener is not None and (opener.kind in ("per", "each", "a") or opener.text == "/")
-        if item.kind in ("each", "perunit") or (item.kind == "unit" and opened):
-            self._is_for(amount, item.value or "piece", amount.end)
-        elif item.kind == "unit" and (item.value in BULK_UNITS or item.value not in UNSOLD_UNITS) and place == at - 1:
-            self._is_for(amount, item.value, amount.end)
-        elif item.kind == "unit" and item.value in BULK_UNITS:
-            self._is_for(amount, item.value, amount.end)
-        elif item.kind == "spoken" and opened:
-            self._is_for(amount, "piece" if item.value == 1 else None, amount.end)
-        elif item.kind == "spoken" and self._item_kind(at - 1) == "for":
-            amount.quantity = Decimal(item.value)
-        elif item.kind == "count" and self._at_sign(at - 1) and item.value[0] != 1 and item.value[1] not in _WEIGHED:
-            raise PriceUnreadable(f"{self.text!r} leaves open whether that is for one or for all", "ambiguous")
-
-    def _at_sign(self, at: int) -> bool:
-        item = self._item(at)
-        return item is not None and item.text == "@"
-
 
 def value_of(amount: Sum) -> Decimal:
     """The sum in whole units, for comparing two of them; 0 for one that cannot be read."""
     number = amount.number
     return Decimal(number.digits).scaleb(amount.power - number.decimals) if number else Decimal(0)
-

@@ -61,7 +61,7 @@ def minor_units(text: str, number: Numeral, power: int, currency: str, digits: i
     shift = power + digits - decimals
     if shift > 30 or number.digits > LARGEST_MINOR * 10**30:
         raise PriceUnreadable(f"{text!r} is larger than any price", "too_large")
-    amount, rest = (number.digits * 10**shift, 0) if shift >= 0 else divmod(number.digits, 10**-shift)
+    amount, rest = divmod(number.digits * int(10 ** max(shift, 0)), int(10 ** max(-shift, 0)))
     if rest:
         raise PriceUnreadable(f"{text!r} has more decimals than {currency} keeps", "too_many_decimals")
     if amount > LARGEST_MINOR:

@@ -12,7 +12,7 @@ from marketplace.catalog.pricing.currencies import Market, market_of, minor_digi
 from marketplace.catalog.pricing.grammar import Found, Grammar, value_of
 from marketplace.catalog.pricing.numerals import minor_units
 from marketplace.catalog.pricing.plain import read_plainly
-from marketplace.catalog.pricing.sums import Sum, items_of
+from marketplace.catalog.pricing.sums import Reading, Sum
 from marketplace.catalog.pricing.tokens import Line, Token, plain_line, scan
 from marketplace.catalog.pricing.vocabulary import BULK_UNITS, NO_PRICE
 from marketplace.catalog.pricing.offer import Offer
@@ -85,7 +85,7 @@ def read_by_grammar(text: str, market: Market) -> Offer:
     line = plain_line(text)
     if line.plain.strip() in NO_PRICE:
         raise PriceUnreadable(f"{text!r} says that there is no price", "no_price")
-    items = items_of(text, scan(line.plain, market.words), market)
+    items = Reading(text, scan(line.plain, market.words), market).items()
     return _Decision(text, line, items, Grammar(text, items).read(), market).offer()
 
 
@@ -179,7 +179,7 @@ class _Decision:
     def _minor(self, amount: Sum) -> int:
         if amount.number is None:
             raise PriceUnreadable(f"{self.text!r} groups its digits as no number is: {amount.raw!r}", "grouping")
-        if amount.is_k_or_kwacha or amount.is_metre_or_million:
+        if amount.is_two_ways:
             raise PriceUnreadable(f"{self.text!r} leaves open what the letter after {amount.raw!r} is", "ambiguous")
         if amount.strength < 2 and _TWO_HUNDREDS.fullmatch(amount.raw):
             raise PriceUnreadable(f"{self.text!r} could be one amount or two", "ambiguous")
@@ -222,7 +222,7 @@ class _Decision:
             return
         if chosen.is_foreign:
             raise PriceUnreadable(f"{self.text!r} names no currency we know in {self.market.code}", "currency_unknown")
-        words = [item for item in self.items if item.kind not in ("sum", "sign")]
+        words = [item for item in self.items if item.kind not in ("sum", "sign", "end")]
         if len(words) == 1 and words[0].kind == "word" and words[0].end - words[0].start <= _SHORTEST_CODE:
             word = self._original(words[0].start, words[0].end)
             if word.isascii() and word.isupper():

@@ -47,4 +47,6 @@ def read_plainly(text: str, market: Market) -> Offer | None:
     if high is None:
         return Offer("single", Price(amount, currency, None, "single", ONE, unit), text, sign is not None)
     upper = int(high.replace(",", "")) * factor
-    return Offer("range", Price(amount, currency, upper, "range", ONE, unit), text, bool(sign)) if upper > amount else None
+    return (
+        Offer("range", Price(amount, currency, upper, "range", ONE, unit), text, bool(sign)) if upper > amount else None
+    )

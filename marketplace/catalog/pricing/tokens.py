@@ -71,6 +71,11 @@ class Line(NamedTuple):
     places: Sequence[int] | None
 
 
+# Stands before and after a text, so that its first and last tokens have neighbours too.
+END = Token("end", "", None, -1, -1)
+PADDING = (END, END, END, END, END)
+
+
 def plain_line(text: str) -> Line:
     """The text in lower case with one form for every digit, space and accent.
 
@@ -155,7 +160,7 @@ def _fraction(text: str, place: int, character: str) -> str:
 
 
 def scan(line: str, words: Mapping[str, Meaning]) -> list[Token]:
-    """The tokens of a plain line, in order, with what their words mean in the market."""
+    """The tokens of a plain line, in order and padded, with what their words mean in the market."""
     tokens = []
     find = words.get
     for match in _TOKEN.finditer(line):
@@ -169,4 +174,5 @@ def scan(line: str, words: Mapping[str, Meaning]) -> list[Token]:
             kind = "power"
         start, end = match.span()
         tokens.append(Token(kind, text, value, start, end))
+    tokens += PADDING
     return tokens

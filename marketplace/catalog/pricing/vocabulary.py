@@ -71,7 +71,9 @@ BULK_UNITS = frozenset(
     "kg tonne quintal dozen bale sack debe gorogoro crate carton bundle heap jerrycan olonka mudu derica".split()
 )
 # Units whose number in front is a size or a count and never an amount, but also not what the amount is for.
-UNSOLD_UNITS = frozenset("person day night week month hour acre foot pack plate box bag basket set trip head paint".split())
+UNSOLD_UNITS = frozenset(
+    "person day night week month hour acre foot pack plate box bag basket set trip head paint".split()
+)
 # Words after a number that make it the size of a thing, its age, a count or an hour, never an amount.
 MEASURES = frozenset(
     "mg cm cms mm km inch inches inchi gb mb tb mp mpx mah w watt watts kw kwh v volt volts va kva hz mhz ghz btu hp cc psi"
@@ -177,7 +179,9 @@ def _vocabulary() -> Mapping[str, Meaning]:
         meanings.update({word: Meaning("unit", unit) for word in words.split()})
     meanings.update({word: Meaning("spoken", value) for word, value in _NUMBERS.items()})
     meanings.update({word: Meaning("times", power) for word, power in _TIMES.items()})
-    meanings.update({f"በ{word}": Meaning("perunit", unit) for unit, words in SALE_UNITS.items() for word in words.split()})
+    meanings.update(
+        {f"በ{word}": Meaning("perunit", unit) for unit, words in SALE_UNITS.items() for word in words.split()}
+    )
     return MappingProxyType(meanings)
 
 
