@@ -27,7 +27,7 @@ def numeral(raw: str) -> Numeral | None:
     """The number that digits and separators write, None where they are grouped as no number is."""
     if raw.isdigit():
         return None if raw[0] == "0" and len(raw) > 1 else Numeral(int(raw), 0)
-    for form in (_GROUPED, _DECIMAL, _SPACED, _POINTED):
+    for form in (_SPACED,) if " " in raw else (_GROUPED, _DECIMAL, _POINTED):
         found = form.fullmatch(raw)
         if found:
             decimals = len(next((part for part in found.groups() if part), ""))
