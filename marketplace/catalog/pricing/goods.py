@@ -65,6 +65,8 @@ def named_before(text: str, amount: Sum, items: Sequence[Token], at: int) -> boo
     opened = opener.kind in ("per", "each", "a") or opener.text == "/"
     if kind in ("each", "perunit"):
         return _is_for(amount, value or "piece", item)
+    if kind == "unit" and opener.kind == "count":  # 20 litres jerrycan 250: the count says it
+        return False
     if kind == "unit" and (opened or value in BULK_UNITS or (place == at - 1 and value not in UNSOLD_UNITS)):
         return _is_for(amount, value, item)
     if kind == "spoken" and opened:

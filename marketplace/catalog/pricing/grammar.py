@@ -75,10 +75,14 @@ class Grammar:
             self._trade(kind)
         elif kind == "from":
             self.opens = self.role != "was"
-        elif kind == "upwards" or (item.text == "+" and self._closes(at)):
-            if self.found.sums:
-                self.found.sums[-1].is_open = True
+        elif (kind == "upwards" and self._follows_sum(at)) or (item.text == "+" and self._closes(at)):
+            self.found.sums[-1].is_open = True
         return at + 1
+
+    def _follows_sum(self, at: int) -> bool:
+        """Whether a word such as "above" speaks of the sum in front of it: "500 and above"."""
+        before = self.items[at - 1]
+        return bool(self.found.sums) and (before.kind == "sum" or (before.kind == "and" and self.items[at - 2].kind == "sum"))
 
     def _closes(self, at: int) -> bool:
         """Whether a plus stands at the end of its sum: "500+"."""

@@ -24,16 +24,18 @@ def sized(tokens: Sequence[Token], at: int) -> tuple[str, int]:
     token, follower, beyond = tokens[at], tokens[at + 1], tokens[at + 2]
     kind, text = follower.kind, follower.text
     glued = follower.start == token.end
+    glued_behind = beyond.kind == "number" and beyond.start == follower.end
     if kind == "percent":
         return "percent", at + 2
     if kind == "unit":
-        return "count", at + 2
+        is_model = glued_behind and len(text) == 1  # 840 G3
+        return ("named", at + 3) if is_model else ("count", at + 2)
     if text in MEASURES and (glued or kind not in _RATHER_WORDS):
         return "measure", at + 2
     if beyond.kind == "number":
         if text in _TIMES_SIGNS or (text == "/" and token.text == "24" and beyond.text == "7"):
             return "measure", at + 3
-        if glued and beyond.start == follower.end:
+        if glued and glued_behind:
             if text == ":":
                 return "measure", at + 3
             if text in ("/", "-") and _is_date(tokens, at):
@@ -41,8 +43,7 @@ def sized(tokens: Sequence[Token], at: int) -> tuple[str, int]:
     if glued and (text == "x" or text in _INCH_SIGNS):
         return "measure", at + 2
     if glued and kind == "word":
-        follows = beyond.kind == "number" and beyond.start == follower.end
-        return "named", at + (3 if follows else 2)
+        return "named", at + (3 if glued_behind else 2)
     return "", 0
 
 

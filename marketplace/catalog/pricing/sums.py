@@ -21,7 +21,7 @@ LARGEST_COUNT = 1000
 _BETWEEN_SIGN_AND_DIGITS = frozenset(".:*")
 _DEDUCTED = frozenset({"off", "discount", "punguzo", "deposit", "cashback", "remise"})
 _KEEP_ASIDE = frozenset({"price", "of", "for", "mark", "currency"})
-_ROUNDLY = frozenset({"k", "m", "grand", "mil", "soo"})
+_ROUNDLY = frozenset({"k", "m", "grand", "mil"})
 
 
 @dataclass(slots=True)
@@ -46,8 +46,8 @@ class Sum:
 
     @property
     def strength(self) -> int:
-        """2 with a sign of money or a multiplier, 1 after a word such as "price", 0 for bare digits."""
-        return 2 if self.currency or self.is_marked or self.power else int(self.is_cued)
+        """2 with a sign of money, a multiplier or a unit, 1 after a word such as "price", 0 for bare digits."""
+        return 2 if self.currency or self.is_marked or self.power or self.unit else int(self.is_cued)
 
     @property
     def is_bare_count(self) -> bool:
@@ -157,7 +157,8 @@ class Reading:
             return self._drop(at, past, "measure" if kind == "count" else kind)
         if last is END:
             return 0
-        if last.kind == "unit" and follower.text == "@" and (count := count_of(token, last)):  # kilo 100 @ 250,000
+        small = follower.text == "@" or (follower.kind == "dash" and len(token.text) == 1)
+        if last.kind == "unit" and small and (count := count_of(token, last)):  # kilo 100 @ 250,000
             self.made[-1] = count
             return at + 1
         if follower.kind in ("mark", "currency", "times"):

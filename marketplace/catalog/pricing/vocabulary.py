@@ -108,7 +108,7 @@ _KINDS: Mapping[str, str] = MappingProxyType(
     {
         "per": "per kwa par kila every በ",
         "each": "each ea apiece chacun chacune እያንዳንዱ",
-        "a": "a an la le",
+        "a": "a an la le l'",
         "for": "for pour",
         "of": "of de ya",
         "to": "to till until hadi mpaka à እስከ",
@@ -166,7 +166,7 @@ _TIMES = {
     "ሚሊዮን": 6,
 }
 # Said before their number in Swahili: "elfu mbili", "mia tano", "laki moja".
-SPOKEN_BEFORE = frozenset({"elfu", "alfu", "mia", "laki", "milioni"})
+SPOKEN_BEFORE = frozenset({"elfu", "alfu", "mia", "soo", "laki", "milioni"})
 # Said on their own where there is no price.
 NO_PRICE = frozenset({"", "n/a", "na", "none", "null", "nil", "-", "--", "tba", "tbd", "no price", "hakuna bei"})
 
