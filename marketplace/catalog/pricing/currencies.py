@@ -37,7 +37,7 @@ EVERYWHERE: Mapping[str, str] = MappingProxyType(
         "SOS": "shso",
         "SSP": "ssp",
         "SDG": "sdg",
-        "GHS": "gh₵ gh¢ gh ghs ghc ₵ cedi cedis",
+        "GHS": "gh₵ gh¢ ghs ghc ₵ cedi cedis",
         "NGN": "₦ ngn naira",
         "ZAR": "zar rand rands",
         "NAD": "n$ nad",
@@ -45,16 +45,16 @@ EVERYWHERE: Mapping[str, str] = MappingProxyType(
         "LSL": "lsl maloti loti",
         "SZL": "szl emalangeni lilangeni",
         "ZMW": "zmw zmk",
-        "MWK": "mwk mk",
+        "MWK": "mwk",
         "MZN": "mzn metical meticais",
         "ZWG": "zwg zig",
-        "AOA": "aoa kwanza kwanzas kz",
+        "AOA": "aoa kwanza kwanzas",
         "CDF": "cdf",
         "XAF": "xaf",
         "XOF": "xof",
         "GNF": "gnf",
         "SLE": "sle nle",
-        "LRD": "lrd l$ ld",
+        "LRD": "lrd l$",
         "GMD": "gmd dalasi dalasis",
         "CVE": "cve",
         "MRU": "mru ouguiya",
@@ -97,7 +97,7 @@ LOCAL: Mapping[str, str] = MappingProxyType(
         "SZL": "e r",
         "BWP": "p",
         "ZMW": "k kwacha",
-        "MWK": "k kwacha",
+        "MWK": "k mk kwacha",
         "MZN": "mt mtn mts",
         "GMD": "d",
         "SLE": "le",
@@ -114,7 +114,9 @@ LOCAL: Mapping[str, str] = MappingProxyType(
         "SCR": "rs sr re rupee rupees",
         "MRU": "um",
         "USD": "dollar dollars",
-        "LRD": "",
+        "LRD": "ld",
+        "GHS": "gh",
+        "AOA": "kz",
         "ZWG": "",
         "ERN": "",
     }
@@ -123,18 +125,16 @@ LOCAL: Mapping[str, str] = MappingProxyType(
 TWO_DOLLARS = frozenset({"LRD"})
 # Where points stand between thousands, or cents are no longer written: "45.000" is forty-five thousand there.
 POINTED_THOUSANDS = frozenset(
-    "TZS UGX RWF BIF XOF XAF GNF CDF KMF DJF MGA MZN AOA CVE STN MAD DZD MRU".split()
+    ["TZS", "UGX", "RWF", "BIF", "XOF", "XAF", "GNF", "CDF", "KMF", "DJF", "MGA", "MZN", "AOA", "CVE", "STN", "MAD", "DZD", "MRU"]
 )  # fmt: skip
 # Written after the amount rather than before it, which decides between two numbers with one word in the middle.
 WRITTEN_AFTER = frozenset(
-    "bob birr birrs br ብር naira cedi cedis rand rands franc francs cfa fcfa f fr frs frw frws rwf fbu dh dhs dirham dirhams"
-    " da dt dinar dinars mt mts mtn metical meticais ariary ar kz kwanza kwanzas fc fg pula shilling shillings pound"
-    " pounds dollar dollars kwacha dalasi dalasis nakfa euro euros € جنيه درهم دج um".split()
+    ["bob", "birr", "birrs", "br", "ብር", "naira", "cedi", "cedis", "rand", "rands", "franc", "francs", "cfa", "fcfa", "f", "fr", "frs", "frw", "frws", "rwf", "fbu", "dh", "dhs", "dirham", "dirhams", "da", "dt", "dinar", "dinars", "mt", "mts", "mtn", "metical", "meticais", "ariary", "ar", "kz", "kwanza", "kwanzas", "fc", "fg", "pula", "shilling", "shillings", "pound", "pounds", "dollar", "dollars", "kwacha", "dalasi", "dalasis", "nakfa", "euro", "euros", "€", "جنيه", "درهم", "دج", "um"]
 )
 ISO_CODES = frozenset(list_currencies())
 _CODE_OF_WORD = {word: code for code, words in EVERYWHERE.items() for word in words.split()}
 # These are words of other languages as well, so that outside their market they are no sign of money.
-_ALSO_WORDS = frozenset("le da um re mad sos ar d e m".split())
+_ALSO_WORDS = frozenset(["le", "da", "um", "re", "mad", "sos", "ar", "gh", "d", "e", "m"])
 _SHARED_WORDS = frozenset(word for words in LOCAL.values() for word in words.split()) - _ALSO_WORDS
 
 

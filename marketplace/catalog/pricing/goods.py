@@ -37,7 +37,7 @@ def named_behind(amount: Sum, items: Sequence[Token], at: int) -> bool:
     kind = item.kind
     if kind in ("each", "perunit"):
         return _is_for(amount, item.value or "piece", item)
-    if kind == "unit" and amount.strength == 2:
+    if kind == "unit" and amount.strength >= 2:
         return _is_for(amount, item.value, item)
     if kind not in _OPENERS and item.text not in ("/", "@"):
         return False

@@ -34,6 +34,7 @@ class Grammar:
         self.items = items
         self.found = Found()
         self.role = ""
+        self.words = 0
         self.opens = False
         self.roles: list[str] = []
         self.is_postfix = self._is_postfix()
@@ -69,8 +70,11 @@ class Grammar:
             self._count(at, item)
         elif kind == "was" and item.text in _AFTER_ITS_SUM and self.found.sums:
             self.found.sums[-1].role = "was"
+        elif kind == "word":
+            self._forget_role()
         elif kind in ("was", "now") or (kind == "soft_was" and self.items[at + 1].kind in ("price", "sum")):
             self.role = kind
+            self.words = 0
         elif kind in ("wholesale", "retail"):
             self._trade(kind)
         elif kind == "from":
@@ -79,10 +83,18 @@ class Grammar:
             self.found.sums[-1].is_open = True
         return at + 1
 
+    def _forget_role(self) -> None:
+        """Let "now" reach only what follows at once, and "was" one word further."""
+        self.words += 1
+        if self.role == "now" or self.words > 1:
+            self.role = ""
+
     def _follows_sum(self, at: int) -> bool:
         """Whether a word such as "above" speaks of the sum in front of it: "500 and above"."""
         before = self.items[at - 1]
-        return bool(self.found.sums) and (before.kind == "sum" or (before.kind == "and" and self.items[at - 2].kind == "sum"))
+        return bool(self.found.sums) and (
+            before.kind == "sum" or (before.kind == "and" and self.items[at - 2].kind == "sum")
+        )
 
     def _closes(self, at: int) -> bool:
         """Whether a plus stands at the end of its sum: "500+"."""
@@ -185,7 +197,7 @@ class Grammar:
         if amount.currency and upper.currency and amount.currency != upper.currency:
             raise PriceUnreadable(f"{self.text!r} names amounts in two currencies", "two_currencies")
         if value_of(amount) != value_of(upper):
-            raise PriceUnreadable(f"{self.text!r} names two amounts with a slash between", "ambiguous")
+            amount.is_two_ways = upper.is_two_ways = True
         return at + 1
 
     def _join(self, low: Sum, high: Sum) -> None:
@@ -212,9 +224,9 @@ class Grammar:
         price: Sum = other.value
         if word.text == "@":
             return self._at_so_much(at, price) if amount.is_bare_count else 0
-        if amount.is_bare_count and (price.strength == 2 or value_of(price) > value_of(amount)):
+        if amount.is_bare_count and (price.strength >= 2 or value_of(price) > value_of(amount)):
             count, price, place = amount, price, at + 2
-        elif price.is_bare_count and (amount.strength == 2 or value_of(amount) > value_of(price)):
+        elif price.is_bare_count and (amount.strength >= 2 or value_of(amount) > value_of(price)):
             count, price, place = price, amount, at
         else:
             raise PriceUnreadable(f"{self.text!r} leaves open which number is the price", "ambiguous")

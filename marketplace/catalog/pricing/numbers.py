@@ -14,6 +14,7 @@ _INCH_SIGNS = frozenset("\"'”″“")
 # Words that follow a number as its measure, but on their own as a word of the sentence.
 _RATHER_WORDS = frozenset({"ask", "min", "aside", "was"})
 _MONEY_SIGNS = frozenset({"mark", "currency", "times"})
+_NETWORKS = frozenset({"2", "3", "4", "5"})  # 4G is a network, not four grams
 _LONGEST_MODEL = 3
 _LONGEST_SIZE = 4
 _MILLILITRES_OF_CL = 10
@@ -28,8 +29,9 @@ def sized(tokens: Sequence[Token], at: int) -> tuple[str, int]:
     if kind == "percent":
         return "percent", at + 2
     if kind == "unit":
-        is_model = glued_behind and len(text) == 1  # 840 G3
-        return ("named", at + 3) if is_model else ("count", at + 2)
+        if text == "g" and glued_behind:  # 840 G3
+            return "named", at + 3
+        return ("named" if text == "g" and glued and token.text in _NETWORKS else "count"), at + 2
     if text in MEASURES and (glued or kind not in _RATHER_WORDS):
         return "measure", at + 2
     if beyond.kind == "number":
@@ -59,7 +61,7 @@ def names_its_number(last: Token, made: Sequence[Token], tokens: Sequence[Token]
     kind = last.kind
     if kind in ("size", "id") or is_content(last, made):
         return True
-    if kind == "word":
+    if kind == "word" or (kind == "unit" and len(last.text) == 1):
         return last.end == token.start
     if kind == "buy":
         return last.text in ("get", "pata") or tokens[at + 1].kind == "buy"

@@ -11,17 +11,17 @@ from typing import Literal, NamedTuple
 from marketplace.catalog.pricing.currencies import Market, market_of, minor_digits
 from marketplace.catalog.pricing.grammar import Found, Grammar, value_of
 from marketplace.catalog.pricing.numerals import minor_units
+from marketplace.catalog.pricing.offer import Offer
 from marketplace.catalog.pricing.plain import read_plainly
 from marketplace.catalog.pricing.sums import Reading, Sum
 from marketplace.catalog.pricing.tokens import Line, Token, plain_line, scan
 from marketplace.catalog.pricing.vocabulary import BULK_UNITS, NO_PRICE
-from marketplace.catalog.pricing.offer import Offer
 from marketplace.catalog.products import Price
 from marketplace.errors import PriceUnreadable
 
 # Texts whose offers are kept: a catalogue says "KSh 999" again and again, and a sync reads it all again each day.
 REMEMBERED = 2**14
-_ASKING = frozenset("call calls calling whatsapp watsapp whatsap piga pigia sms text appelez appeler 📞 ☎".split())
+_ASKING = frozenset(["call", "calls", "calling", "whatsapp", "watsapp", "whatsap", "piga", "pigia", "sms", "text", "appelez", "appeler", "📞", "☎"])
 _TWO_HUNDREDS = re.compile(r"\d{3} \d{3}")
 _ONE = Decimal(1)
 _SHORTEST_CODE = 3
@@ -180,7 +180,7 @@ class _Decision:
         if amount.number is None:
             raise PriceUnreadable(f"{self.text!r} groups its digits as no number is: {amount.raw!r}", "grouping")
         if amount.is_two_ways:
-            raise PriceUnreadable(f"{self.text!r} leaves open what the letter after {amount.raw!r} is", "ambiguous")
+            raise PriceUnreadable(f"{self.text!r} leaves open how {amount.raw!r} is meant", "ambiguous")
         if amount.strength < 2 and _TWO_HUNDREDS.fullmatch(amount.raw):
             raise PriceUnreadable(f"{self.text!r} could be one amount or two", "ambiguous")
         currency = self._code(amount)

@@ -32,6 +32,8 @@ def read_plainly(text: str, market: Market) -> Offer | None:
     currency = market.plain_words.get(sign.lower()) if sign else market.currency
     if currency is None or (before and after) or (thousands and (high or not market.k_is_thousand)):
         return None
+    if "." in text and not (before or before_high or "").isalpha():  # "$.50" has no whole number
+        return None
     if before_high and market.plain_words.get(before_high.lower()) != currency:
         return None
     digits = market.digits if currency == market.currency else minor_digits(currency)

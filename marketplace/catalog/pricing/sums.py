@@ -46,8 +46,10 @@ class Sum:
 
     @property
     def strength(self) -> int:
-        """2 with a sign of money, a multiplier or a unit, 1 after a word such as "price", 0 for bare digits."""
-        return 2 if self.currency or self.is_marked or self.power or self.unit else int(self.is_cued)
+        """3 with a sign of money or a unit, 2 with a multiplier, 1 after a word such as "price", 0 for bare digits."""
+        if self.currency or self.is_marked or self.unit:
+            return 3
+        return 2 if self.power else int(self.is_cued)
 
     @property
     def is_bare_count(self) -> bool:
@@ -161,7 +163,8 @@ class Reading:
         if last.kind == "unit" and small and (count := count_of(token, last)):  # kilo 100 @ 250,000
             self.made[-1] = count
             return at + 1
-        if follower.kind in ("mark", "currency", "times"):
+        is_model = last.kind == "word" and last.end == token.start
+        if follower.kind in ("mark", "currency") or (follower.kind == "times" and not is_model):
             return 0
         if last.kind in ("phone", "contact") and len(token.text) >= SHORTEST_CONTACT:
             whole = len(token.text) >= WHOLE_CONTACT

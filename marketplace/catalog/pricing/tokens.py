@@ -32,8 +32,8 @@ _TOKEN = re.compile(
       | [789]\d\d[ ]\d{{3}}[ ]\d{{4}}(?!\d)
       | [17]\d\d[ ]\d{{6}}(?!\d)
       ))
-    | (?P<number>\d{{1,3}}(?:[ ]\d{{3}})+(?!\d)(?:[.,]\d{{1,2}}(?!\d))?|\d+(?:[.,']\d+)*(?:e[+\-]?\d+)?
-        |(?<![^\W\d_])\.\d{{1,2}}(?!\d))
+    | (?P<number>\d{{1,3}}(?:[ ]\d{{3}})+(?!\d)(?:[.,]\d{{1,2}}(?!\d))?|\d+(?:[.,']\d+)*(?:e[+\-]?\d+(?![^\W\d_]))?
+        |(?<![^\W\d_])\.\d{{1,2}}(?![\d.,']))
     | (?P<mark>/[=\-]+/?|=/?(?!n=|>)|\.-(?!\d)|-/=?)
     | (?P<arrow>[-=]+>|[→➡»>]+)
     | (?P<dash>[-–—−])
@@ -127,7 +127,7 @@ def _unified(text: str) -> Line:
 
 def _unified_character(text: str, place: int, character: str) -> str:
     if character.isascii():
-        if character < " " and character not in "\t\n\r" or character == "\x7f":
+        if (character < " " and character not in "\t\n\r") or character == "\x7f":
             raise PriceUnreadable(f"{text!r} holds control characters", "disguised")
         return " " if character in "\t\n\r" else character.lower()
     category = unicodedata.category(character)
@@ -151,7 +151,7 @@ def _unified_character(text: str, place: int, character: str) -> str:
 
 
 def _fraction(text: str, place: int, character: str) -> str:
-    if character in "²³":
+    if character in "²³⁰":
         return ""
     if character not in _PARTS:
         raise PriceUnreadable(f"{text!r} counts with {character!r}, which is not read", "numerals")

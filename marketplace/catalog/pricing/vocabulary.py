@@ -35,7 +35,7 @@ SALE_UNITS: Mapping[str, str] = MappingProxyType(
         "gorogoro": "gorogoro",
         "crate": "crate crates kreti krate casier casiers ሳጥን",
         "tray": "tray trays trei treyi plateau plateaux",
-        "carton": "carton cartons ctn ctns katoni cartoon ካርቶን",
+        "carton": "carton cartons ctn ctns katoni ካርቶን",
         "box": "box boxes boksi",
         "packet": "packet packets pkt pkts pakiti sachet sachets paquet paquets",
         "pack": "pack packs",
@@ -56,7 +56,7 @@ SALE_UNITS: Mapping[str, str] = MappingProxyType(
         "derica": "derica",
         "paint": "paint rubber",
         "head": "head kichwa",
-        "person": "person people pax head mtu personne",
+        "person": "person people pax mtu personne",
         "day": "day siku jour ቀን",
         "night": "night usiku nuit nuitée",
         "week": "week wiki semaine",
@@ -68,20 +68,15 @@ SALE_UNITS: Mapping[str, str] = MappingProxyType(
 )  # fmt: skip
 # Units that need no "per" in front of an amount to be what it is for: "debe 1,800".
 BULK_UNITS = frozenset(
-    "kg tonne quintal dozen bale sack debe gorogoro crate carton bundle heap jerrycan olonka mudu derica".split()
+    ["kg", "tonne", "quintal", "dozen", "bale", "sack", "debe", "gorogoro", "crate", "carton", "bundle", "heap", "jerrycan", "olonka", "mudu", "derica"]
 )
 # Units whose number in front is a size or a count and never an amount, but also not what the amount is for.
 UNSOLD_UNITS = frozenset(
-    "person day night week month hour acre foot pack plate box bag basket set trip head paint".split()
+    ["person", "day", "night", "week", "month", "hour", "acre", "foot", "pack", "plate", "box", "bag", "basket", "set", "trip", "head", "paint"]
 )
 # Words after a number that make it the size of a thing, its age, a count or an hour, never an amount.
 MEASURES = frozenset(
-    "mg cm cms mm km inch inches inchi gb mb tb mp mpx mah w watt watts kw kwh v volt volts va kva hz mhz ghz btu hp cc psi"
-    " oz lb lbs fl sqm sqft yr yrs year years yo mwaka miaka mos mth mths months weeks wks days siku hours hrs"
-    " min mins minutes sec secs am pm seater seaters burner burners door doors bedroom bedrooms bdrm"
-    " st nd rd th core cores gen ply ways way speed step steps tier tiers layer layers star stars"
-    " colour colours color colors fps views view followers likes orders sold left remaining available reviews"
-    " ratings ans jours pouces xl xxl xxxl gsm tablets capsules karat carat ct".split()
+    ["ah", "amp", "amps", "inc", "mg", "cm", "cms", "mm", "km", "inch", "inches", "inchi", "gb", "mb", "tb", "mp", "mpx", "mah", "w", "watt", "watts", "kw", "kwh", "v", "volt", "volts", "va", "kva", "hz", "mhz", "ghz", "btu", "hp", "cc", "psi", "oz", "lb", "lbs", "fl", "sqm", "sqft", "yr", "yrs", "year", "years", "yo", "mwaka", "miaka", "mos", "mth", "mths", "months", "weeks", "wks", "days", "siku", "hours", "hrs", "min", "mins", "minutes", "sec", "secs", "am", "pm", "seater", "seaters", "burner", "burners", "door", "doors", "bedroom", "bedrooms", "bdrm", "st", "nd", "rd", "th", "core", "cores", "gen", "ply", "ways", "way", "speed", "step", "steps", "tier", "tiers", "layer", "layers", "star", "stars", "colour", "colours", "color", "colors", "fps", "views", "view", "followers", "likes", "orders", "sold", "left", "remaining", "available", "reviews", "ratings", "ans", "jours", "pouces", "xl", "xxl", "xxxl", "gsm", "tablets", "capsules", "karat", "carat", "ct"]
 )
 _NUMBERS = {
     **dict.fromkeys(("one", "moja", "አንድ"), 1),
