@@ -53,13 +53,11 @@ class Grammar:
         return self.found
 
     def _is_postfix(self) -> bool:
-        """Whether trade words follow their sums, as in "700 wholesale, 950 retail"."""
-        for item in self.items:
-            if item.kind == "sum":
-                return True
-            if item.kind in ("wholesale", "retail"):
-                return False
-        return False
+        """Whether trade words follow their sums, as in "700 wholesale, 950 retail"; one between two sums does not."""
+        places = [at for at, item in enumerate(self.items) if item.kind in ("wholesale", "retail")]
+        if not places or self.items[places[0] - 1].kind != "sum":
+            return False
+        return len(places) > 1 or self.items[places[0] + 1].kind != "sum"
 
     def _step(self, at: int) -> int:
         item = self.items[at]

@@ -73,7 +73,7 @@ def names_its_number(last: Token, made: Sequence[Token], tokens: Sequence[Token]
 
 def is_content(last: Token, made: Sequence[Token]) -> bool:
     """Whether a number to come counts what is inside a container: "tray of 30"."""
-    return last.text == "of" and (made[-2].kind == "unit" or made[-2].text == "set")
+    return last.text == "of" and (made[-2].kind in ("unit", "count") or made[-2].text == "set")
 
 
 def after_list(tokens: Sequence[Token], at: int) -> int:

@@ -20,6 +20,7 @@ WHOLE_CONTACT = 6
 LARGEST_COUNT = 1000
 _BETWEEN_SIGN_AND_DIGITS = frozenset(".:*")
 _DEDUCTED = frozenset({"off", "discount", "punguzo", "deposit", "cashback", "remise"})
+_CUT = frozenset({"discount", "punguzo"})
 _KEEP_ASIDE = frozenset({"price", "of", "for", "mark", "currency"})
 _ROUNDLY = frozenset({"k", "m", "grand", "mil"})
 
@@ -98,7 +99,9 @@ class Reading:
         kind = token.kind
         made = self.made
         if kind == "aside":
-            self.aside = made[-1].kind != "percent" and token.text != "delivered"
+            self.aside = made[-1].kind not in ("percent", "of") and token.text != "delivered"
+        elif kind == "price" and made[-1].text in _CUT:  # the discount price is a price
+            self.aside = False
         elif self.aside and kind not in _KEEP_ASIDE and token.text not in (":", "is", "ni"):
             self.aside = False
         if kind == "spoken" and made[-1].kind == "unit":  # kilo mbili
@@ -152,6 +155,8 @@ class Reading:
         """The place after a number that cannot be money, 0 if it can."""
         follower = self.tokens[at + 1]
         kind, past = sized(self.tokens, at)
+        if kind == "count" and last.text == "@" and follower.start != token.end:  # @ 1,099 pack of 50
+            return 0
         if kind == "count" and (count := count_of(token, follower)):
             self.made.append(count)
             return past

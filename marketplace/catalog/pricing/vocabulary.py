@@ -23,7 +23,7 @@ SALE_UNITS: Mapping[str, str] = MappingProxyType(
         "ml": "ml mls cl millilitre millilitres",
         "tonne": "tonne tonnes ton tons tani",
         "quintal": "quintal quintals ኩንታል",
-        "metre": "metre metres meter meters mtr mtrs mita ሜትር",
+        "metre": "metre metres meter meters mtr mtrs mita mètre mètres ሜትር",
         "yard": "yard yards yd yds",
         "foot": "foot feet ft",
         "piece": "piece pieces pc pcs pce pisi kipande vipande unit units item items pièce pièces piece unité unités ፍሬ",
@@ -120,7 +120,7 @@ _KINDS: Mapping[str, str] = MappingProxyType(
         "retail": "retail rejareja reja détail detail ችርቻሮ በችርቻሮ",
         "price": "price prices pricing bei prix ዋጋ cost costs only at just tu pekee ብቻ seulement goes going costing"
         " selling asking inauzwa pay amount gharama @",
-        "ask": "dm dms inbox poa ask enquire inquire enquiry wasiliana uliza nicheki contact contacts request demande"
+        "ask": "dm dms inbox poa ask enquire inquire enquiry wasiliana uliza nicheki contact contacts negotiable négociable maelewano request demande"
         " contactez consulter message msg quote quotation devis ያነጋግሩ ያናግሩ ይጠይቁ ይደውሉ pm mp",
         "phone": "call calls calling whatsapp watsapp whatsap tel telephone phone simu piga pigia sms text mobile"
         " cell hotline ስልክ appelez appeler 📞 ☎",
