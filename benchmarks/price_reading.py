@@ -11,6 +11,7 @@ remembered) and repeated readings apart.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import statistics
 import time
@@ -157,10 +158,8 @@ def _parse_all(corpus: Sequence[Labelled]) -> None:
 
 def _read_all(corpus: Sequence[Labelled]) -> None:
     for one in corpus:
-        try:
+        with contextlib.suppress(PriceUnreadable):
             read_offer(one.text, one.market)
-        except PriceUnreadable:
-            pass
 
 
 def show_accuracy(corpus: Sequence[Labelled]) -> None:

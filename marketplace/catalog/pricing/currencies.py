@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from babel.numbers import get_currency_precision, list_currencies
 
-from marketplace.catalog.pricing.vocabulary import VOCABULARY, Meaning
+from marketplace.catalog.pricing.vocabulary import VOCABULARY, Meaning, word_set
 from marketplace.errors import InputRejected, PriceUnreadable
 
 CURRENCY_OF_COUNTRY: Mapping[str, str] = MappingProxyType(
@@ -125,16 +125,19 @@ LOCAL: Mapping[str, str] = MappingProxyType(
 TWO_DOLLARS = frozenset({"LRD"})
 # Where points stand between thousands, or cents are no longer written: "45.000" is forty-five thousand there.
 POINTED_THOUSANDS = frozenset(
-    ["TZS", "UGX", "RWF", "BIF", "XOF", "XAF", "GNF", "CDF", "KMF", "DJF", "MGA", "MZN", "AOA", "CVE", "STN", "MAD", "DZD", "MRU"]
-)  # fmt: skip
+    {"TZS", "UGX", "RWF", "BIF", "XOF", "XAF", "GNF", "CDF", "KMF"}
+    | {"DJF", "MGA", "MZN", "AOA", "CVE", "STN", "MAD", "DZD", "MRU"}
+)
 # Written after the amount rather than before it, which decides between two numbers with one word in the middle.
-WRITTEN_AFTER = frozenset(
-    ["bob", "birr", "birrs", "br", "ብር", "naira", "cedi", "cedis", "rand", "rands", "franc", "francs", "cfa", "fcfa", "f", "fr", "frs", "frw", "frws", "rwf", "fbu", "dh", "dhs", "dirham", "dirhams", "da", "dt", "dinar", "dinars", "mt", "mts", "mtn", "metical", "meticais", "ariary", "ar", "kz", "kwanza", "kwanzas", "fc", "fg", "pula", "shilling", "shillings", "pound", "pounds", "dollar", "dollars", "kwacha", "dalasi", "dalasis", "nakfa", "euro", "euros", "€", "جنيه", "درهم", "دج", "um"]
+WRITTEN_AFTER = word_set(
+    "bob birr birrs br ብር naira cedi cedis rand rands franc francs cfa fcfa f fr frs frw frws rwf fbu dh dhs "
+    "dirham dirhams da dt dinar dinars mt mts mtn metical meticais ariary ar kz kwanza kwanzas fc fg pula "
+    "shilling shillings pound pounds dollar dollars kwacha dalasi dalasis nakfa euro euros € جنيه درهم دج um"
 )
 ISO_CODES = frozenset(list_currencies())
 _CODE_OF_WORD = {word: code for code, words in EVERYWHERE.items() for word in words.split()}
 # These are words of other languages as well, so that outside their market they are no sign of money.
-_ALSO_WORDS = frozenset(["le", "da", "um", "re", "mad", "sos", "ar", "gh", "d", "e", "m"])
+_ALSO_WORDS = word_set("le da um re mad sos ar gh d e m")
 _SHARED_WORDS = frozenset(word for words in LOCAL.values() for word in words.split()) - _ALSO_WORDS
 
 

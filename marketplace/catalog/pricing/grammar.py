@@ -156,10 +156,10 @@ class Grammar:
         if before.kind == "strike" and before.end == amount.start:
             amount.role = "was"
             return at + 1
-        if joiner.kind == "strike" and joiner.start == amount.end:
-            if joiner.text != "~" or joiner.end != other.start:
-                amount.role = "was"
-                return at + 1
+        struck = joiner.kind == "strike" and joiner.start == amount.end
+        if struck and (joiner.text != "~" or joiner.end != other.start):
+            amount.role = "was"
+            return at + 1
         if other.kind != "sum":
             return at + 1
         upper: Sum = other.value
@@ -223,7 +223,7 @@ class Grammar:
         if word.text == "@":
             return self._at_so_much(at, price) if amount.is_bare_count else 0
         if amount.is_bare_count and (price.strength >= 2 or value_of(price) > value_of(amount)):
-            count, price, place = amount, price, at + 2
+            count, place = amount, at + 2
         elif price.is_bare_count and (amount.strength >= 2 or value_of(amount) > value_of(price)):
             count, price, place = price, amount, at
         else:

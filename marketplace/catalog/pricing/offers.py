@@ -15,13 +15,13 @@ from marketplace.catalog.pricing.offer import Offer
 from marketplace.catalog.pricing.plain import read_plainly
 from marketplace.catalog.pricing.sums import Reading, Sum
 from marketplace.catalog.pricing.tokens import Line, Token, plain_line, scan
-from marketplace.catalog.pricing.vocabulary import BULK_UNITS, NO_PRICE
+from marketplace.catalog.pricing.vocabulary import BULK_UNITS, NO_PRICE, word_set
 from marketplace.catalog.products import Price
 from marketplace.errors import PriceUnreadable
 
 # Texts whose offers are kept: a catalogue says "KSh 999" again and again, and a sync reads it all again each day.
 REMEMBERED = 2**14
-_ASKING = frozenset(["call", "calls", "calling", "whatsapp", "watsapp", "whatsap", "piga", "pigia", "sms", "text", "appelez", "appeler", "📞", "☎"])
+_ASKING = word_set("call calls calling whatsapp watsapp whatsap piga pigia sms text appelez appeler 📞 ☎")
 _TWO_HUNDREDS = re.compile(r"\d{3} \d{3}")
 _ONE = Decimal(1)
 _SHORTEST_CODE = 3

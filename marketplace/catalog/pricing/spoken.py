@@ -10,6 +10,7 @@ from marketplace.catalog.pricing.vocabulary import SPOKEN_BEFORE
 from marketplace.errors import PriceUnreadable
 
 _THOUSAND = 1000
+_HIGHEST_POWER = 9
 
 
 def spoken_number(text: str, tokens: Sequence[Token], at: int) -> tuple[Numeral, int, int]:
@@ -23,8 +24,11 @@ def spoken_number(text: str, tokens: Sequence[Token], at: int) -> tuple[Numeral,
     follower = tokens[at + 1]
     if follower.kind == "number" and (read := numeral(follower.text)) and read.decimals:
         return read, tokens[at].value, at + 2
-    total = 0
+    total, power = 0, _HIGHEST_POWER
     while (token := tokens[at]).text in SPOKEN_BEFORE:
+        if token.value >= power:
+            raise PriceUnreadable(f"{text!r} counts thousands in thousands", "ambiguous")
+        power = token.value
         factor, at = _factor(text, tokens, at + 1)
         total += factor * 10**token.value
         if tokens[at].kind == "and" and tokens[at + 1].text in SPOKEN_BEFORE:

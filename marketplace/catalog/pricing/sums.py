@@ -100,14 +100,18 @@ class Reading:
         made = self.made
         if kind == "aside":
             self.aside = made[-1].kind not in ("percent", "of") and token.text != "delivered"
-        elif kind == "price" and made[-1].text in _CUT:  # the discount price is a price
-            self.aside = False
-        elif self.aside and kind not in _KEEP_ASIDE and token.text not in (":", "is", "ni"):
+        elif self.aside and not self._is_still_aside(token):
             self.aside = False
         if kind == "spoken" and made[-1].kind == "unit":  # kilo mbili
             unit = made.pop()
             token = Token("count", unit.text, (Decimal(token.value), unit.value), unit.start, token.end)
         made.append(token)
+
+    def _is_still_aside(self, token: Token) -> bool:
+        """Whether a word leaves the number to come to what was named before: "delivery fee is 200"."""
+        if token.kind == "price" and self.made[-1].text in _CUT:  # the discount price is a price
+            return False
+        return token.kind in _KEEP_ASIDE or token.text in (":", "is", "ni")
 
     def _number(self, at: int, token: Token) -> int:
         """Make of the number at a place what it is; the place after it."""
@@ -199,10 +203,10 @@ class Reading:
         found = Sum(numeral(token.text), token.text, token.start, token.end)
         self._take_sign(found, before)
         past = self._signs_after(at + 1, found)
-        if len(token.text) >= PHONE_DIGITS and found.strength < 2 and "," not in token.text:
-            if len(token.text.replace(" ", "")) >= PHONE_DIGITS:
-                self.made.append(Token("contact", token.text, True, token.start, token.end))
-                return past
+        length = len(token.text) - token.text.count(" ")
+        if length >= PHONE_DIGITS and found.strength < 2 and "," not in token.text:
+            self.made.append(Token("contact", token.text, True, token.start, token.end))
+            return past
         return self._add(found, past)
 
     def _take_sign(self, found: Sum, place: int) -> None:

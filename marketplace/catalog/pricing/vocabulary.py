@@ -7,6 +7,11 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 
+def word_set(words: str) -> frozenset[str]:
+    """The words of a line, parted by spaces."""
+    return frozenset(words.split())
+
+
 class Meaning(NamedTuple):
     """What a word does in a price: its kind, and the value it carries."""
 
@@ -26,7 +31,7 @@ SALE_UNITS: Mapping[str, str] = MappingProxyType(
         "metre": "metre metres meter meters mtr mtrs mita mètre mètres ሜትር",
         "yard": "yard yards yd yds",
         "foot": "foot feet ft",
-        "piece": "piece pieces pc pcs pce pisi kipande vipande unit units item items pièce pièces piece unité unités ፍሬ",
+        "piece": "piece pieces pc pcs pce pisi kipande vipande unit units item items pièce pièces unité unités ፍሬ",
         "pair": "pair pairs pr prs jozi paire paires ጥንድ",
         "dozen": "dozen dozens doz dz dazeni dazani dozan douzaine douzaines ደርዘን",
         "bale": "bale bales bela mtumba balle balles",
@@ -67,16 +72,19 @@ SALE_UNITS: Mapping[str, str] = MappingProxyType(
     }
 )  # fmt: skip
 # Units that need no "per" in front of an amount to be what it is for: "debe 1,800".
-BULK_UNITS = frozenset(
-    ["kg", "tonne", "quintal", "dozen", "bale", "sack", "debe", "gorogoro", "crate", "carton", "bundle", "heap", "jerrycan", "olonka", "mudu", "derica"]
+BULK_UNITS = word_set(
+    "kg tonne quintal dozen bale sack debe gorogoro crate carton bundle heap jerrycan olonka mudu derica"
 )
 # Units whose number in front is a size or a count and never an amount, but also not what the amount is for.
-UNSOLD_UNITS = frozenset(
-    ["person", "day", "night", "week", "month", "hour", "acre", "foot", "pack", "plate", "box", "bag", "basket", "set", "trip", "head", "paint"]
-)
+UNSOLD_UNITS = word_set("person day night week month hour acre foot pack plate box bag basket set trip head paint")
 # Words after a number that make it the size of a thing, its age, a count or an hour, never an amount.
-MEASURES = frozenset(
-    ["ah", "amp", "amps", "inc", "mg", "cm", "cms", "mm", "km", "inch", "inches", "inchi", "gb", "mb", "tb", "mp", "mpx", "mah", "w", "watt", "watts", "kw", "kwh", "v", "volt", "volts", "va", "kva", "hz", "mhz", "ghz", "btu", "hp", "cc", "psi", "oz", "lb", "lbs", "fl", "sqm", "sqft", "yr", "yrs", "year", "years", "yo", "mwaka", "miaka", "mos", "mth", "mths", "months", "weeks", "wks", "days", "siku", "hours", "hrs", "min", "mins", "minutes", "sec", "secs", "am", "pm", "seater", "seaters", "burner", "burners", "door", "doors", "bedroom", "bedrooms", "bdrm", "st", "nd", "rd", "th", "core", "cores", "gen", "ply", "ways", "way", "speed", "step", "steps", "tier", "tiers", "layer", "layers", "star", "stars", "colour", "colours", "color", "colors", "fps", "views", "view", "followers", "likes", "orders", "sold", "left", "remaining", "available", "reviews", "ratings", "ans", "jours", "pouces", "xl", "xxl", "xxxl", "gsm", "tablets", "capsules", "karat", "carat", "ct"]
+MEASURES = word_set(
+    "ah amp amps inc mg cm cms mm km inch inches inchi gb mb tb mp mpx mah w watt watts kw kwh v volt volts va "
+    "kva hz mhz ghz btu hp cc psi oz lb lbs fl sqm sqft yr yrs year years yo mwaka miaka mos mth mths months "
+    "weeks wks days siku hours hrs min mins minutes sec secs am pm seater seaters burner burners door doors "
+    "bedroom bedrooms bdrm st nd rd th core cores gen ply ways way speed step steps tier tiers layer layers "
+    "star stars colour colours color colors fps views view followers likes orders sold left remaining available "
+    "reviews ratings ans jours pouces xl xxl xxxl gsm tablets capsules karat carat ct"
 )
 _NUMBERS = {
     **dict.fromkeys(("one", "moja", "አንድ"), 1),
@@ -114,19 +122,20 @@ _KINDS: Mapping[str, str] = MappingProxyType(
         "was": "was before previously formerly prev ilikuwa zamani badala avant lieu instead slashed reduced dropped"
         " marked rrp mrp ነበር ነበረ",
         "soft_was": "old usual usually normal normally regular original originally initial initially",
-        "now": "now sasa maintenant አሁን offer ofa sale promo promotion special discounted soldé deal today leo clearance"
-        " flash",
+        "now": "now sasa maintenant አሁን offer ofa sale promo promotion special discounted soldé deal today leo"
+        " clearance flash",
         "wholesale": "wholesale wholesales jumla gros ጅምላ በጅምላ w/s",
         "retail": "retail rejareja reja détail detail ችርቻሮ በችርቻሮ",
         "price": "price prices pricing bei prix ዋጋ cost costs only at just tu pekee ብቻ seulement goes going costing"
         " selling asking inauzwa pay amount gharama @",
-        "ask": "dm dms inbox poa ask enquire inquire enquiry wasiliana uliza nicheki contact contacts negotiable négociable maelewano request demande"
+        "ask": "dm dms inbox poa ask enquire inquire enquiry wasiliana uliza nicheki contact contacts"
+        " negotiable négociable maelewano request demande"
         " contactez consulter message msg quote quotation devis ያነጋግሩ ያናግሩ ይጠይቁ ይደውሉ pm mp",
         "phone": "call calls calling whatsapp watsapp whatsap tel telephone phone simu piga pigia sms text mobile"
         " cell hotline ስልክ appelez appeler 📞 ☎",
-        "id": "model code ref lot no nos number namba numero till paybill account acc acct stock qty order sku shop stall"
-        " floor room house plot road street page iphone galaxy note redmi series version chapter grade class bus route"
-        " infinix tecno ps playstation serial since year ram rom #",
+        "id": "model code ref lot no nos number namba numero till paybill account acc acct stock qty order sku shop"
+        " stall floor room house plot road street page iphone galaxy note redmi series version chapter grade class bus"
+        " route infinix tecno ps playstation serial since year ram rom #",
         "size": "size sizes sz saizi taille pointure eu uk us ቁጥር waist",
         "aside": "delivery deliveries shipping transport deposit save saves discount punguzo off livraison fee fees"
         " remise delivered courier booking installation postage cashback",

@@ -142,7 +142,10 @@ def test_rows_that_repeat_an_earlier_one_are_left_out_and_named(tmp_path, seller
 @pytest.mark.parametrize(
     ("row", "refusal"),
     [
-        ({"price": "5,5,5 or so"}, "row 1, price: '5,5,5 or so' is no price"),
+        (
+            {"price": "5,5,5 or so"},
+            "row 1, price: '5,5,5 or so' groups its digits as no number is: '5,5,5'",
+        ),
         ({"price": 5, "currency": "QQQ"}, "row 1, currency: 'QQQ' is no currency"),
         ({"in_stock": "perhaps"}, "row 1, in_stock: 'perhaps' is neither yes nor no nor a number"),
         ({"description": "x" * 20_001}, "row 1, text: the description has 20001 characters, more than 20000"),

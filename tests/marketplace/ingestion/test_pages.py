@@ -108,7 +108,7 @@ def test_a_price_is_read_however_it_is_offered_and_never_guessed(offers, price):
     ("offers", "message"),
     [
         ({"price": "cheap"}, "'cheap' is no price"),
-        ({"price": "-5"}, "'-5' is no price"),
+        ({"price": "-5"}, "'-5' is negative"),
         ({"price": "10", "priceCurrency": "XQX"}, "'XQX' is no currency"),
     ],
 )
