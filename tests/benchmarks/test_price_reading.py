@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +21,7 @@ from benchmarks.price_reading import (
     seconds_per_round,
     theirs,
 )
+from marketplace.catalog.prices import format_price
 from marketplace.catalog.pricing.currencies import CURRENCY_OF_COUNTRY
 from marketplace.catalog.pricing.offers import read_offer
 from marketplace.catalog.products import Price
@@ -137,3 +139,31 @@ def test_the_sizes_in_real_titles_are_not_taken_for_sums_of_money(real_input):
 
 def test_the_corpus_lies_where_the_benchmark_reads_it():
     assert CORPUS.is_file()
+
+
+def shown(text, market):
+    """How the page writes what a text is read as."""
+    try:
+        offer = read_offer(text, market)
+    except PriceUnreadable as error:
+        return f"refused: {error.reason}"
+    if offer.price is None:
+        return "on request"
+    was = f", was {format_price(offer.was)}" if offer.was else ""
+    wholesale = f", wholesale {format_price(offer.wholesale)}" if offer.wholesale else ""
+    return format_price(offer.price) + was + wholesale
+
+
+EXAMPLES = re.findall(r"^\| `(.+)` \| ([A-Z]{2}) \| (.+) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("text", "market", "read_as"), EXAMPLES)
+def test_the_page_shows_what_the_reader_reads(text, market, read_as):
+    assert shown(text, market) == read_as
+
+
+def test_the_page_names_every_market():
+    page = PAGE.read_text(encoding="utf-8")
+    assert len(EXAMPLES) >= 25
+    for country, currency in CURRENCY_OF_COUNTRY.items():
+        assert re.search(rf"`{country}`.*\| {currency} \|", page), country

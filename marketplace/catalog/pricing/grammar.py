@@ -12,6 +12,7 @@ from marketplace.catalog.pricing.tokens import END, Token
 from marketplace.catalog.pricing.vocabulary import UNSOLD_UNITS
 from marketplace.errors import PriceUnreadable
 
+_SAY_NOTHING = frozenset({"price", "mark", "dash", "per", "of", "currency", "measure", "named", "contact", "percent"})
 _JOINS = frozenset({"dash", "to", "strike"})
 _CUES = frozenset({"price", "now", "from", "for", "per", "to", "mark", "was", "wholesale", "retail", "between"})
 _AFTER_ITS_SUM = frozenset({"ነበር", "ነበረ"})
@@ -23,6 +24,7 @@ class Found:
 
     sums: list[Sum] = field(default_factory=list)
     counts: list[tuple[Decimal, str]] = field(default_factory=list)
+    units: list[str] = field(default_factory=list)
     minimum: Decimal | None = None
 
 
@@ -37,7 +39,7 @@ class Grammar:
         self.words = 0
         self.opens = False
         self.roles: list[str] = []
-        self.is_postfix = self._is_postfix()
+        self.is_postfix: bool | None = None
 
     def read(self) -> Found:
         """The sums and counts of the text.
@@ -48,8 +50,8 @@ class Grammar:
             If a range falls, or what an amount buys could be read in two ways.
         """
         at = 1
-        while self.items[at] is not END:
-            at = self._step(at)
+        while (item := self.items[at]) is not END:
+            at = at + 1 if item.kind in _SAY_NOTHING else self._step(at)
         return self.found
 
     def _is_postfix(self) -> bool:
@@ -69,7 +71,10 @@ class Grammar:
         elif kind == "was" and item.text in _AFTER_ITS_SUM and self.found.sums:
             self.found.sums[-1].role = "was"
         elif kind == "word":
-            self._forget_role()
+            if self.role:
+                self._forget_role()
+        elif kind == "unit":
+            self.found.units.append(item.value)
         elif kind in ("was", "now") or (kind == "soft_was" and self.items[at + 1].kind in ("price", "sum")):
             self.role = kind
             self.words = 0
@@ -103,6 +108,8 @@ class Grammar:
 
     def _trade(self, kind: str) -> None:
         sums = self.found.sums
+        if self.is_postfix is None:
+            self.is_postfix = self._is_postfix()
         if self.is_postfix and sums and not sums[-1].role and not self.roles:
             sums[-1].role = kind
         else:

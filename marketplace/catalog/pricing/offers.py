@@ -212,7 +212,7 @@ class _Decision:
         counts = self.found.counts
         if len(counts) == 1 and counts[0][0] > 0:
             return counts[0]
-        units = [item.value for item in self.items if item.kind == "unit"]
+        units = self.found.units
         only = units[0] if units and not counts and len(set(units)) == 1 else None
         return _ONE, only if only in BULK_UNITS else None
 

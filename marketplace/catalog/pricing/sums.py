@@ -21,6 +21,10 @@ LARGEST_COUNT = 1000
 _BETWEEN_SIGN_AND_DIGITS = frozenset(".:*")
 _DEDUCTED = frozenset({"off", "discount", "punguzo", "deposit", "cashback", "remise"})
 _CUT = frozenset({"discount", "punguzo"})
+# Words that stay as they are, whatever stands around them.
+_PLAIN_KINDS = frozenset(
+    {"word", "sign", "currency", "price", "mark", "dash", "unit", "per", "of", "from", "was", "now"}
+)
 _KEEP_ASIDE = frozenset({"price", "of", "for", "mark", "currency"})
 _ROUNDLY = frozenset({"k", "m", "grand", "mil"})
 
@@ -80,6 +84,10 @@ class Reading:
         at = 0
         while (kind := self.tokens[at].kind) != "end":
             token = self.tokens[at]
+            if kind in _PLAIN_KINDS and not self.aside:
+                self.made.append(token)
+                at += 1
+                continue
             if kind == "number":
                 at = self._number(at, token)
                 continue
