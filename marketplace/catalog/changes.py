@@ -57,8 +57,12 @@ def written(product: Product | SourcedProduct, image_sha256: str | None) -> dict
 
 
 def price_written(price: Price | None) -> str | None:
-    """A price as history keeps it: "129900 KES", "64600-74000 KES"; minor units."""
+    """A price as history keeps it, in minor units: "129900 KES", "64600-74000 KES", "45000 KES from for 2 kg"."""
     if price is None:
         return None
     upper = f"-{price.up_to_minor}" if price.up_to_minor is not None else ""
-    return f"{price.amount_minor}{upper} {price.currency}"
+    lowest = " from" if price.kind == "from" else ""
+    goods = [] if price.quantity == 1 and price.unit is None else [f"{price.quantity.normalize():f}", price.unit or ""]
+    return f"{price.amount_minor}{upper} {price.currency}{lowest}" + (
+        f" for {' '.join(goods).strip()}" if goods else ""
+    )

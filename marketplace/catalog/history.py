@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from typing import Literal
 
 from marketplace.catalog.prices import format_price
@@ -11,7 +12,10 @@ from marketplace.catalog.products import Price
 from marketplace.errors import InputRejected
 
 VersionedField = Literal["price", "in_stock", "title", "description", "category", "url", "image_url", "image", "status"]
-_PRICE = re.compile(r"(?P<low>\d+)(?:-(?P<high>\d+))? (?P<currency>[A-Z]{3})")
+_PRICE = re.compile(
+    r"(?P<low>\d+)(?:-(?P<high>\d+))? (?P<currency>[A-Z]{3})(?P<lowest> from)?"
+    r"(?: for (?P<quantity>\d+(?:\.\d+)?)(?: (?P<unit>.+))?)?"
+)
 
 
 def instant_of(text: str) -> datetime:
@@ -34,7 +38,7 @@ def instant_of(text: str) -> datetime:
 
 
 def price_kept(value: str | None) -> Price | None:
-    """The price that a version holds, "129900 KES" or "64600-74000 KES" in minor units; None for none.
+    """The price that a version holds, as `changes.price_written` wrote it; None for none.
 
     Raises
     ------
@@ -46,7 +50,14 @@ def price_kept(value: str | None) -> Price | None:
     form = _PRICE.fullmatch(value)
     if form is None:
         raise InputRejected(f"{value!r} is no price as history keeps it")
-    return Price(int(form["low"]), form["currency"], int(form["high"]) if form["high"] else None)
+    return Price(
+        int(form["low"]),
+        form["currency"],
+        int(form["high"]) if form["high"] else None,
+        kind="from" if form["lowest"] else "single",
+        quantity=Decimal(form["quantity"] or 1),
+        unit=form["unit"],
+    )
 
 
 def price_text(value: str | None) -> str | None:

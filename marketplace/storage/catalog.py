@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -114,9 +115,22 @@ def live_products(warehouse: Warehouse) -> list[Product]:
         return [product_from(row) for row in rows]
 
 
+def price_from(row: sa.Row[Any]) -> Price | None:
+    """The price in a row of the products table, None without one."""
+    if row.price_minor is None:
+        return None
+    return Price(
+        row.price_minor,
+        row.currency,
+        row.price_up_to_minor,
+        kind=row.price_kind or "single",
+        quantity=row.price_quantity or Decimal(1),
+        unit=row.price_unit,
+    )
+
+
 def product_from(row: sa.Row[Any]) -> Product:
     """The product of a row of the products table."""
-    price = Price(row.price_minor, row.currency, row.price_up_to_minor) if row.price_minor is not None else None
     return Product(
         product_id=row.product_id,
         seller_id=row.seller_id,
@@ -125,7 +139,7 @@ def product_from(row: sa.Row[Any]) -> Product:
         url=row.url,
         description=row.description,
         category=row.category,
-        price=price,
+        price=price_from(row),
         image_url=row.image_url,
         image_sha256=row.image_sha256,
         in_stock=row.in_stock,
