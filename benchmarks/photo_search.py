@@ -29,10 +29,11 @@ from marketplace.local.milvus import EmbeddedMilvus
 from marketplace.local.network import free_port
 from marketplace.local.postgres import EmbeddedPostgres
 from marketplace.settings import Settings
-from marketplace.storage.catalog import add_seller, judge_products
+from marketplace.storage.catalog import add_seller
 from marketplace.storage.embeddings import pending, store
 from marketplace.storage.images import Images
 from marketplace.storage.index_state import follow_catalog
+from marketplace.storage.quality import judge_products
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
 from models.embedding.compact import CompactEncoder

@@ -1,8 +1,8 @@
-"""Sellers, products and verdicts in Postgres."""
+"""Sellers and products in Postgres."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,16 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from marketplace.catalog.prices import minor_digits
 from marketplace.catalog.products import Price, Product, Seller
-from marketplace.catalog.quality import RULES_VERSION, Judged, judge
 from marketplace.errors import NotFound
-from marketplace.storage.tables import product_changes, product_quality, products, sync_runs
+from marketplace.storage.tables import product_changes, products, sync_runs
 from marketplace.storage.tables import sellers as sellers_table
 from marketplace.storage.warehouse import Warehouse
 
 SELLER_COLUMNS = [column for column in sellers_table.c if column.name != "created_at"]
-BATCH = 500
 SHOWN_OF_SELLER = ("name", "city")  # what a shopper sees of a seller beside a product
 
 
@@ -149,42 +146,3 @@ def product_from(row: sa.Row[Any]) -> Product:
         last_seen_at=row.last_seen_at,
         last_hydrated_at=row.last_hydrated_at,
     )
-
-
-def judge_products(warehouse: Warehouse, now: datetime) -> int:
-    """How many products were judged: those that changed since their verdict, or whose rules did."""
-    stale = sa.or_(
-        product_quality.c.product_id.is_(None),
-        product_quality.c.content_hash != products.c.content_hash,
-        product_quality.c.rules_version != RULES_VERSION,
-    )
-    statement = (
-        sa.select(products)
-        .outerjoin(product_quality, product_quality.c.product_id == products.c.product_id)
-        .where(stale)
-        .order_by(products.c.product_id)
-    )
-    with warehouse.begin() as connection:
-        rows = [_verdict(product_from(row), now) for row in connection.execute(statement)]
-        for start in range(0, len(rows), BATCH):
-            _upsert_verdicts(connection, rows[start : start + BATCH])
-    return len(rows)
-
-
-def _verdict(product: Product, now: datetime) -> dict[str, Any]:
-    digits = minor_digits(product.price.currency if product.price else None)
-    judgement = judge(Judged(product.title, product.price, digits, product.image_sha256 is not None))
-    return {
-        "product_id": product.product_id,
-        "content_hash": product.content_hash,
-        "verdict": judgement.verdict,
-        "reasons": list(judgement.reasons),
-        "rules_version": RULES_VERSION,
-        "judged_at": now,
-    }
-
-
-def _upsert_verdicts(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
-    statement = insert(product_quality)
-    changed = {name: statement.excluded[name] for name in rows[0] if name != "product_id"}
-    connection.execute(statement.on_conflict_do_update(index_elements=["product_id"], set_=changed), rows)

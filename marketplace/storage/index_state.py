@@ -58,8 +58,9 @@ def unindexed_state(warehouse: Warehouse) -> str | None:
     """
     live = sa.select(index_builds.c.catalog_hash).where(index_builds.c.status == "live")
     newest = sa.select(sa.func.coalesce(sa.func.max(product_changes.c.change_id), 0))
+    judged = products.outerjoin(product_quality, product_quality.c.product_id == products.c.product_id)
     with warehouse.begin() as connection:
-        wanted = connection.execute(sa.select(_digest()).where(~products.c.is_gone)).scalar_one()
+        wanted = connection.execute(sa.select(_digest()).select_from(judged).where(~products.c.is_gone)).scalar_one()
         held = connection.execute(live).scalar_one_or_none()
         if wanted == held or (held is None and wanted == _NOTHING):
             return None
@@ -89,8 +90,9 @@ def _settled(warehouse: Warehouse, unembedded: Sequence[int]) -> str:
 
 
 def _digest() -> sa.ColumnElement[str]:
-    """An MD5 of the products' ids and content, and of the rules that judge them, whatever the order of the rows."""
-    product = sa.func.concat(products.c.product_id, ":", products.c.content_hash)
+    """An MD5 of the products' ids and content, of the rules, and of who is rejected, whatever the order of the rows."""
+    rejected = sa.case((product_quality.c.verdict == "rejected", ":rejected"), else_="")
+    product = sa.func.concat(products.c.product_id, ":", products.c.content_hash, rejected)
     listed = sa.func.string_agg(product, aggregate_order_by(sa.literal(","), products.c.product_id))
     return sa.func.md5(sa.func.concat(RULES_VERSION, "|", listed))
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from marketplace.storage import audit, catalog
+from marketplace.storage import audit
+from marketplace.storage.quality import judge_products
 from orchestration.assets.catalog import ENGINEERS
 from orchestration.expectations import PRODUCT_SUITE, Outcome, judge_query
 from orchestration.failures import failing_by_class
@@ -40,7 +41,7 @@ def product_expectations(warehouse: WarehouseParam) -> Iterator[dg.AssetCheckRes
 def product_quality(warehouse: WarehouseParam) -> dg.MaterializeResult:
     """Verdict on each product (approved, flagged or rejected) with its reasons. One row per product."""
     started = time.monotonic()
-    judged = catalog.judge_products(warehouse, datetime.now(UTC))
+    judged = judge_products(warehouse, datetime.now(UTC))
     verdicts, reasons = audit.verdict_counts(warehouse), audit.reason_counts(warehouse)
     return dg.MaterializeResult(
         metadata={

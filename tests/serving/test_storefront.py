@@ -14,8 +14,9 @@ from marketplace.ingestion.sources import Hydration, ProductRef, Scan
 from marketplace.ingestion.sync import sync_seller
 from marketplace.local.pictures import draw_picture
 from marketplace.settings import Settings
-from marketplace.storage.catalog import add_seller, judge_products
+from marketplace.storage.catalog import add_seller
 from marketplace.storage.images import Images
+from marketplace.storage.quality import judge_products
 from marketplace.storage.warehouse import Warehouse
 from models.embedding.encoder import Encoder
 from serving.app import create_app

@@ -17,10 +17,11 @@ from marketplace.local.history import draw_history
 from marketplace.local.market import SampleMarket, SampleProduct
 from marketplace.local.pictures import draw_picture
 from marketplace.settings import Settings
-from marketplace.storage.catalog import add_seller, judge_products
+from marketplace.storage.catalog import add_seller
 from marketplace.storage.embeddings import pending, store
 from marketplace.storage.images import Images
 from marketplace.storage.index_builds import rebuild_index
+from marketplace.storage.quality import judge_products
 from marketplace.storage.tables import interactions, leads
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse

@@ -44,7 +44,8 @@ def test_each_rule_gives_its_verdict_and_reason(changed, verdict, reasons):
 
 
 def test_every_rule_has_a_sentence_for_people():
-    assert RULES.keys() == REASONS.keys()
+    assert RULES.keys() <= REASONS.keys()
+    assert all(reason.sentence.endswith(".") and 0 < reason.certainty <= 1 for reason in REASONS.values())
 
 
 def test_real_titles_are_not_taken_for_placeholders_and_generated_ones_are(real_input):

@@ -27,8 +27,9 @@ from marketplace.ingestion.sync import sync_seller
 from marketplace.ingestion.visits import Visit
 from marketplace.settings import Settings
 from marketplace.storage.audit import reason_counts, verdict_counts
-from marketplace.storage.catalog import judge_products, live_products
+from marketplace.storage.catalog import live_products
 from marketplace.storage.kept_pages import KeptPages
+from marketplace.storage.quality import judge_products
 
 from .conftest import NOW, QUICK, picture
 

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from marketplace.catalog.changes import Change
 from marketplace.catalog.products import Price, Seller, SourcedProduct, stable_id
 from marketplace.errors import NotFound
-from marketplace.storage.catalog import add_seller, judge_products, live_products, seller, sellers
+from marketplace.storage.catalog import add_seller, live_products, seller, sellers
 from marketplace.storage.product_writes import Sighting, Writes
+from marketplace.storage.quality import judge_products
 from marketplace.storage.syncs import ScannedRef, add_scan
 from marketplace.storage.tables import product_changes, product_quality
 

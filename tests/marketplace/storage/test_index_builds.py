@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from marketplace.catalog.quality import RULES_VERSION
 from marketplace.errors import InputRejected, PublicationRefused
 from marketplace.storage import embeddings
 from marketplace.storage.index_builds import indexable, rebuild_index, roll_back_index
@@ -36,7 +37,7 @@ def sell(warehouse, *numbers, verdict="approved", **changes):
             connection.execute(sa.insert(sellers).values(**seller, source_kind="feed"))
         for number in numbers:
             connection.execute(sa.insert(products).values(**{**product(number), **changes}))
-            judged = {"verdict": verdict, "reasons": [], "rules_version": "1", "judged_at": NOW}
+            judged = {"verdict": verdict, "reasons": [], "rules_version": RULES_VERSION, "judged_at": NOW}
             if verdict:
                 connection.execute(sa.insert(product_quality).values(product_id=number, content_hash="h", **judged))
 
