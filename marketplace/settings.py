@@ -63,6 +63,23 @@ class Settings(BaseSettings):
     upload_max_bytes: int = Field(8_000_000, ge=1, description="largest photo a shopper may upload")
     image_max_pixels: int = Field(40_000_000, ge=1, description="largest picture that is decoded")
 
+    review_token: SecretStr = Field(
+        SecretStr(""), description="what reviewers send as X-Soko-Token; production refuses reviews while it is empty"
+    )
+    judge_url: str = Field("", description="OpenAI-compatible address of a vision-language judge; empty for none")
+    judge_model: str = Field("", description="the judge's model, under whose name its opinions are kept")
+    judge_key: SecretStr = Field(SecretStr(""), description="key of the judge, empty for none")
+    judge_timeout_seconds: float = Field(20.0, gt=0, description="longest wait for one opinion")
+    judge_daily_calls: int = Field(200, ge=0, description="most products a day (UTC) that the judge is asked about")
+    judge_daily_tokens: int = Field(400_000, ge=0, description="most tokens a day (UTC) that the judge may cost")
+
+    @model_validator(mode="after")
+    def refuse_a_judge_without_a_name(self) -> Self:
+        """Settings under which a judge's opinions can be kept."""
+        if self.judge_url and not self.judge_model:
+            raise ConfigurationError("SOKO_JUDGE_URL is set, so SOKO_JUDGE_MODEL must name a model")
+        return self
+
     @model_validator(mode="after")
     def refuse_development_defaults_in_production(self) -> Self:
         """Settings that are safe where they are used."""

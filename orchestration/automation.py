@@ -9,7 +9,7 @@ import dagster as dg
 from marketplace.storage import audit, requests
 from marketplace.storage.index_state import unindexed_state
 from marketplace.storage.warehouse import Warehouse
-from orchestration.expectations import PRODUCT_SUITE
+from orchestration.expectations import CLEAN_SUITE, PRODUCT_SUITE
 from orchestration.resources import WarehouseParam
 
 CATALOG_AND_INDEX = dg.AssetSelection.assets(
@@ -20,10 +20,15 @@ CATALOG_AND_INDEX = dg.AssetSelection.assets(
     "product_quality",
     "product_embeddings",
     "product_index",
+    "product_categories",
+    "quality_opinions",
 )
+EXPECTATIONS = [dg.AssetCheckKey(dg.AssetKey("products"), one.check) for one in PRODUCT_SUITE] + [
+    dg.AssetCheckKey(dg.AssetKey("product_quality"), one.check) for one in CLEAN_SUITE
+]
 INDEXING = dg.AssetSelection.assets(
-    "product_quality", "product_embeddings", "product_index"
-) | dg.AssetSelection.checks(*(dg.AssetCheckKey(dg.AssetKey("products"), one.check) for one in PRODUCT_SUITE))
+    "product_quality", "product_embeddings", "product_index", "product_categories"
+) | dg.AssetSelection.checks(*EXPECTATIONS)
 MARTS = dg.AssetSelection.groups("staging", "intermediate", "marts", "seeds")
 LEARNING = dg.AssetSelection.groups("collaborative")
 REQUEST_TAG = "soko/request_id"

@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 
 import dagster as dg
 
+from marketplace.catalog.opinions import VisionJudge
 from marketplace.errors import MarketplaceError
 from marketplace.ingestion.sync import Ingestion
+from marketplace.ingestion.vision_judge import judge_from
 from marketplace.settings import Settings
 from marketplace.storage.images import Images
 from marketplace.storage.vectors import Vectors
@@ -88,11 +90,23 @@ class Encoders:
         return self._loaded
 
 
+class Judges:
+    """The vision-language judge of the settings, and what a day of it may cost."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def load(self) -> VisionJudge | None:
+        """The judge, None while it is off."""
+        return judge_from(self.settings)
+
+
 WarehouseParam = dg.ResourceParam[Warehouse]
 VectorsParam = dg.ResourceParam[Vectors]
 ImagesParam = dg.ResourceParam[Images]
 EncodersParam = dg.ResourceParam[Encoders]
 IngestionsParam = dg.ResourceParam[Ingestions]
+JudgesParam = dg.ResourceParam[Judges]
 RegistryParam = dg.ResourceParam[ModelRegistry]
 
 
@@ -106,6 +120,7 @@ def resources_from(settings: Settings) -> dict[str, Any]:
         "images": Images(settings.artifacts_folder / "images", max_pixels=settings.image_max_pixels),
         "encoders": Encoders(settings),
         "ingestions": Ingestions(settings),
+        "judges": Judges(settings),
         "registry": ModelRegistry(settings.mlflow_tracking_uri),
         "dbt": dbt_resource(settings.database_url.get_secret_value()),
     }

@@ -23,6 +23,8 @@ SURE_OF_SOUND = 0.95  # of an approved product that everything could be looked a
 UNLOOKED = 0.05  # less for each thing that could not be: the price without a range, the picture without measures
 SURE_MODEL = 0.8  # a model less sure than this leaves the product to people
 SHOUTED_LETTERS = 8
+FACTS = frozenset({"picture_missing", "price_missing"})
+FOR_PEOPLE = FACTS | {"text_addresses_a_model", "title_contact", "currency_mismatch"}
 JudgedBy = Literal["rules", "reviewer", "model"]
 
 
@@ -125,8 +127,8 @@ def weighed(judgement: Judgement, review: Review | None, opinion: Opinion | None
 
 
 def is_for_people(reason: str) -> bool:
-    """Whether only a person may clear the reason, because the product's own words could talk a model round."""
-    return reason.startswith("suspect_") or reason in {"text_addresses_a_model", "title_contact", "currency_mismatch"}
+    """Whether a model cannot clear the reason: it is a plain fact, or the product's words could talk a model round."""
+    return reason.startswith("suspect_") or reason in FOR_PEOPLE
 
 
 def known_reason(reason: str) -> Reason:

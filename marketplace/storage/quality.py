@@ -77,6 +77,21 @@ def usual_prices(warehouse: Warehouse) -> Ranges:
         return robust_ranges((_group(row), _amount(row)) for row in connection.execute(statement))
 
 
+def usual_prices_of(warehouse: Warehouse, product_ids: Sequence[int]) -> dict[int, tuple[Price, Price]]:
+    """The lowest and highest usual price of what each product is compared with, where enough others tell it."""
+    statement = sa.select(*_PRICED).select_from(_QUALIFIED).where(products.c.product_id.in_(product_ids))
+    with warehouse.begin() as connection:
+        rows = connection.execute(statement).all()
+    ranges = usual_prices(warehouse) if rows else {}
+    found = {}
+    for row in rows:
+        if usual := ranges.get(_group(row)):
+            quantity = float(row.price_quantity or 1)
+            ends = (usual.lower_minor * quantity, usual.upper_minor * quantity)
+            found[row.product_id] = (Price(round(ends[0]), row.currency), Price(round(ends[1]), row.currency))
+    return found
+
+
 def _due(warehouse: Warehouse, ranges: Ranges) -> list[int]:
     reviews = _newest_reviews()
     is_old = sa.or_(
