@@ -34,7 +34,9 @@ from serving.routes import (
     history,
     media,
     products,
+    quality,
     recommendations,
+    review_page,
     search,
     sellers,
     storefront,
@@ -95,10 +97,12 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
         crm,
         heartbeat,
         heartbeat_page,
+        quality,
         analytics,
         health,
         media,
         storefront,
+        review_page,
     ):
         app.include_router(noun.router)
     app.mount("/static", Files(directory=STATIC), name="static")

@@ -7,17 +7,34 @@ import binascii
 from datetime import UTC, datetime
 
 from marketplace.errors import InputRejected
+from marketplace.storage.reviews import QueuePlace
 from marketplace.storage.shelf import Place
 
 LARGEST_ID = 2**63 - 1
+_FOREIGN = "cursor: not one that this service gave out; begin without one"
 
 
 def cursor_of(place: Place | None) -> str | None:
     """The text that stands for a place, None for the end."""
     if place is None:
         return None
-    plain = f"{int(place.day.timestamp())}.{place.product_id}"
-    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+    return _encoded(int(place.day.timestamp()), place.product_id)
+
+
+def queue_cursor_of(place: QueuePlace | None) -> str | None:
+    """The text that stands for a place of the review queue, None for the end."""
+    return None if place is None else _encoded(place.rank, place.product_id)
+
+
+def queue_place_of(cursor: str | None) -> QueuePlace | None:
+    """The place of the review queue that a text stands for, None for the beginning.
+
+    Raises
+    ------
+    InputRejected
+        If the text was not made by `queue_cursor_of`.
+    """
+    return QueuePlace(*_decoded(cursor)) if cursor else None
 
 
 def place_of(cursor: str | None) -> Place | None:
@@ -30,12 +47,24 @@ def place_of(cursor: str | None) -> Place | None:
     """
     if not cursor:
         return None
+    seconds, product_id = _decoded(cursor)
+    try:
+        return Place(datetime.fromtimestamp(seconds, UTC), product_id)
+    except (ValueError, OverflowError, OSError) as error:
+        raise InputRejected(_FOREIGN) from error
+
+
+def _encoded(rank: int, product_id: int) -> str:
+    return base64.urlsafe_b64encode(f"{rank}.{product_id}".encode()).decode().rstrip("=")
+
+
+def _decoded(cursor: str) -> tuple[int, int]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        day, _, product_id = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii").partition(".")
-        place = Place(datetime.fromtimestamp(int(day), UTC), int(product_id))
-    except (binascii.Error, UnicodeError, ValueError, OverflowError, OSError) as error:
-        raise InputRejected("cursor: not one that this service gave out; begin without one") from error
-    if cursor_of(place) != cursor or not 0 <= place.product_id <= LARGEST_ID:
-        raise InputRejected("cursor: not one that this service gave out; begin without one")
-    return place
+        rank, _, product_id = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii").partition(".")
+        found = int(rank), int(product_id)
+    except (binascii.Error, UnicodeError, ValueError) as error:
+        raise InputRejected(_FOREIGN) from error
+    if _encoded(*found) != cursor or not 0 <= found[1] <= LARGEST_ID or abs(found[0]) > LARGEST_ID:
+        raise InputRejected(_FOREIGN)
+    return found

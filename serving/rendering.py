@@ -20,6 +20,7 @@ from marketplace.catalog.history import price_text
 from marketplace.catalog.prices import format_price
 from serving.dependencies import USER_ID
 from serving.presenting import chat_about, seller_page
+from serving.reviewing import in_words
 
 PAGES = Path(__file__).parent / "pages"
 STATIC = PAGES / "static"
@@ -98,6 +99,8 @@ def _environment() -> Environment:
         country=country_of,
         ago=ago,
         price_text=price_text,
+        reason=in_words,
+        without_none=without_none,
     )
     return environment
 
@@ -124,3 +127,8 @@ def label(category: str) -> str:
     """A category as a heading: "phone_accessories" is "Phone accessories"."""
     text = category.replace("_", " ").strip()
     return text[:1].upper() + text[1:]
+
+
+def without_none(values: dict[str, Any]) -> dict[str, Any]:
+    """The values that are there."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from marketplace.catalog.products import Verdict
+from marketplace.catalog.quality import JudgedBy
 from marketplace.events.interactions import Channel, Surface
 from marketplace.events.weights import InteractionKind
 from marketplace.storage.ladder import Step
@@ -281,6 +283,98 @@ class SellerFunnel(BaseModel):
     totals: FunnelCounts
     days: list[FunnelOfDay]
     categories: list[FunnelOfCategory]
+
+
+class ReasonShown(BaseModel):
+    """Why a product was flagged or rejected: a code, and a sentence for people."""
+
+    reason: str = Field(examples=["price_unusual"])
+    sentence: str = Field(examples=["The price is far from what others of this category cost."])
+
+
+class ToReview(BaseModel):
+    """A product and its verdict, as a reviewer needs them; `views` are those of the last 30 days."""
+
+    product_id: int = Field(examples=[4503599627370496])
+    seller_id: int
+    seller_name: str
+    title: str = Field(examples=["KITENGE DRESS!!! call 0712 345 678"])
+    clean_title: str | None = Field(examples=["Kitenge Dress!"])
+    description: str
+    category: str
+    inferred_category: str | None = Field(description="what it looks like, where its source names none or another")
+    category_confidence: float | None
+    price: PriceShown | None
+    image_url: str | None
+    url: str | None = Field(description="the product's page at its seller")
+    language: str | None = Field(examples=["sw"])
+    verdict: Verdict
+    reasons: list[ReasonShown]
+    confidence: float = Field(examples=[0.9], description="the share of such verdicts that a person should confirm")
+    judged_by: JudgedBy
+    judged_at: datetime
+    content_hash: str = Field(description="send it with a review, so that nobody decides on what they have not seen")
+    first_seen_at: datetime
+    views: int
+
+
+class ReviewQueue(BaseModel):
+    """Flagged products, how many wait in all, and the cursor of the next page; null at the end."""
+
+    items: list[ToReview]
+    waiting: int
+    next_cursor: str | None
+
+
+class ReviewSent(BaseModel):
+    """What a person decided about a product."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"verdict": "approved", "reviewer": "Wanjiru", "note": "Sound."}}
+    )
+
+    verdict: Literal["approved", "rejected"]
+    reviewer: Annotated[str, Field(min_length=1, max_length=80, pattern=TEXT)]
+    note: Annotated[str | None, Field(max_length=1000, pattern=TEXT)] = None
+    content_hash: Annotated[str | None, Field(max_length=128, pattern=TEXT)] = None
+
+
+class ReviewShown(BaseModel):
+    """What a person once decided, and whether the product is still what they saw."""
+
+    verdict: Literal["approved", "rejected"]
+    reviewer: str
+    note: str | None
+    reviewed_at: datetime
+    is_of_this_content: bool
+
+
+class OpinionShown(BaseModel):
+    """What a vision-language model said of the product as it is now."""
+
+    model: str
+    verdict: Verdict
+    reasons: list[str]
+    confidence: float
+    asked_at: datetime
+
+
+class UsualPrice(BaseModel):
+    """What others of the category usually cost."""
+
+    lowest_minor: int
+    highest_minor: int
+    currency: str
+    formatted: str = Field(examples=["KSh 300 - 9,000"])
+
+
+class QualityRecordShown(ToReview):
+    """Everything known about a product's quality; reviews and opinions newest first."""
+
+    is_gone: bool
+    usual_price: UsualPrice | None
+    reviews: list[ReviewShown]
+    opinions: list[OpinionShown]
 
 
 class PlatformMetrics(BaseModel):

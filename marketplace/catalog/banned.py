@@ -55,13 +55,13 @@ class _Entry:
 
 
 def banned_in(text: str) -> list[Banned]:
-    """Every banned phrase in the text, once, those that are proof first."""
+    """What is banned in the text, one finding of each class, those that are proof first."""
     words = _words(text)
-    singular = [_singular(word) for word in words]
-    found = dict.fromkeys(_found(words, singular))
-    certain = {one.kind for one in found if one.is_certain}
-    kept = [one for one in found if one.is_certain or one.kind not in certain]
-    return sorted(kept, key=lambda one: not one.is_certain)
+    found = sorted(_found(words, [_singular(word) for word in words]), key=lambda one: not one.is_certain)
+    by_kind: dict[str, Banned] = {}
+    for one in found:
+        by_kind.setdefault(one.kind, one)
+    return list(by_kind.values())
 
 
 def _found(words: Sequence[str], singular: Sequence[str]) -> Iterator[Banned]:

@@ -47,7 +47,12 @@ _ADDRESS = re.compile(
     r"|\b[\w.+-]+@[\w-]+\.\w[\w.-]*|(?<![\w.])@[A-Za-z_][\w.]{2,}",
     re.IGNORECASE,
 )
-_PHONE = re.compile(r"(?<![\w.])(?<!\w-)(?:\+|00|0)\(?\d(?:[\s().-]{0,2}\d){7,12}(?![\w])")
+_GAP = r"[\s().-]{0,2}"
+# Twelve digits after + in most of Africa, ten with a leading 0; so two numbers in a row stay two.
+_PHONE = re.compile(
+    rf"(?<![\w.])(?<!\w-)(?:(?:\+|00){_GAP}(?:2(?:{_GAP}\d){{11}}(?!\w)|[1-9](?:{_GAP}\d){{7,13}}(?!\w))"
+    rf"|0{_GAP}\d(?:{_GAP}\d){{7,8}}(?!\w))"
+)
 # What leads to a number, and says nothing once it is gone.
 _LEAD_IN = (
     r"(?:\b(?:please|kindly|call|text|sms|whats\s?app|wapp|inbox|contact|tel|phone|mob|mobile|hotline|order|dm|reach|follow"
@@ -132,8 +137,9 @@ def _ornaments_gone(text: str) -> str:
 
 def _quiet(text: str) -> str:
     """The text with its shouted words lowered, if most of it shouts."""
-    longer = [word for word in re.findall(r"[^\W\d_]{3,}", text) if word.upper() != word.lower()]
-    shouted = [word for word in longer if word.isupper() and word not in ACRONYMS]
+    cased = [word for word in re.findall(r"[^\W\d_]{3,}", text) if word.upper() != word.lower()]
+    longer = [word for word in cased if word not in ACRONYMS]
+    shouted = [word for word in longer if word.isupper()]
     if len(shouted) < SHOUTED_WORDS or len(shouted) < SHOUTING_SHARE * len(longer):
         return text
     lowered = re.sub(r"[^\W_]+(?:['’][^\W\d_]+)*", lambda word: _lowered(word[0]), text)

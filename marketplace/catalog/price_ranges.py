@@ -54,4 +54,4 @@ def _range_of(amounts: list[float]) -> PriceRange:
     middle = float(np.median(logs))
     spread = float(np.median(np.abs(logs - middle))) * MAD_TO_SIGMA
     half = max(WIDTH * spread, float(NARROWEST))
-    return PriceRange(int(np.floor(np.exp(middle - half))), int(np.ceil(np.exp(middle + half))), len(amounts))
+    return PriceRange(round(float(np.exp(middle - half))), round(float(np.exp(middle + half))), len(amounts))

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import requests
+import urllib3
 
 from marketplace.catalog.opinions import INSTRUCTIONS, Answered, Question, read_opinion
 from marketplace.errors import InputRejected, SourceUnavailable
@@ -86,11 +87,11 @@ class OpenAIJudge:
             ) as response:
                 if response.status_code != requests.codes.ok:
                     raise SourceUnavailable(f"{self.address} answered {response.status_code}")
-                for part in response.iter_content(1024):
+                while part := response.raw.read1(LARGEST_ANSWER, decode_content=True):  # what came, however little
                     received += part
                     if len(received) > LARGEST_ANSWER or time.monotonic() > until:
                         raise SourceUnavailable(f"{self.address} did not come to an end in time")
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise SourceUnavailable(f"{self.address} did not answer: {type(error).__name__}") from error
         return received
 

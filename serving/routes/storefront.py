@@ -142,9 +142,8 @@ def show_icon() -> Response:
 @router.get("/robots.txt")
 def show_robots() -> Response:
     """What crawlers may read."""
-    return Response(
-        "User-agent: *\nDisallow: /api/\nDisallow: /search\nDisallow: /heartbeat\n", media_type="text/plain"
-    )
+    hidden = "".join(f"Disallow: {path}\n" for path in ("/api/", "/search", "/heartbeat", "/review"))
+    return Response(f"User-agent: *\n{hidden}", media_type="text/plain")
 
 
 def _findings(request: Request, shop: Shop, query: finder.Query, *, piece: bool) -> Response:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from marketplace.storage.index_state import follow_catalog, go_back, unindexed_state
 from marketplace.storage.quality import judge_products
+from marketplace.storage.reviews import review
 from marketplace.storage.tables import product_changes, sync_runs
 
 from .test_index_builds import MODEL, NOW, change, embed, sell
@@ -98,3 +99,20 @@ def test_a_rejected_product_is_no_work(warehouse, lite_vectors):
     follow(warehouse, lite_vectors)
     assert unindexed_state(warehouse) is None
     assert list(lite_vectors.vectors_of([1, 2])) == [1]
+
+
+def test_a_reviewers_decision_asks_for_an_index_without_the_product_or_with_it_again(warehouse, lite_vectors):
+    sell(warehouse, 1, 2)
+    embed(warehouse)
+    follow(warehouse, lite_vectors)
+    review(warehouse, 2, "rejected", reviewer="Wanjiru", now=NOW)
+    rejected = unindexed_state(warehouse)
+    assert rejected is not None
+    judge_products(warehouse, NOW)
+    follow(warehouse, lite_vectors)
+    assert unindexed_state(warehouse) is None
+    assert list(lite_vectors.vectors_of([1, 2])) == [1]
+    review(warehouse, 2, "approved", reviewer="Wanjiru", now=NOW)
+    assert unindexed_state(warehouse) not in (None, rejected)
+    follow(warehouse, lite_vectors)
+    assert sorted(lite_vectors.vectors_of([1, 2])) == [1, 2]
