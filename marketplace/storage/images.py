@@ -109,14 +109,24 @@ def reencoded(content: bytes, *, max_pixels: int) -> bytes:
         picture.draft("RGB", (2 * LONGEST_SIDE, 2 * LONGEST_SIDE))
         if picture.mode in _SHRINKABLE and "transparency" not in picture.info:
             picture.thumbnail(SIZE, Image.Resampling.LANCZOS)  # before anything copies it at full size
-        flat = _on_white(ImageOps.exif_transpose(picture))
+        flat = _on_white(_of_eight_bits(ImageOps.exif_transpose(picture)))
         flat.thumbnail(SIZE, Image.Resampling.LANCZOS)
+        flat.info.clear()  # else the JPEG would carry the comment that came with the original
         target = io.BytesIO()
         flat.save(target, "JPEG", quality=QUALITY, optimize=False)
     except _BROKEN as error:
         kind = content[:16].decode("ascii", errors="replace")
         raise ImageRejected(f"{len(content)} bytes beginning with {kind!r} are no usable picture: {error}") from error
     return target.getvalue()
+
+
+def _of_eight_bits(picture: Image.Image) -> Image.Image:
+    """The picture; one of 16-bit greys, which a plain conversion would clip to white, in 8."""
+    if not picture.mode.startswith("I"):
+        return picture
+    grey = picture.point(lambda value: value * (1 / 256)).convert("L")
+    grey.info.clear()  # a transparent grey, if it names one, is of the old scale
+    return grey
 
 
 def _on_white(picture: Image.Image) -> Image.Image:
