@@ -17,8 +17,11 @@ CATALOG_AND_INDEX = dg.AssetSelection.assets(
     "scouted_products",
     "products",
     "product_changes",
+    "picture_measures",
     "product_quality",
     "product_embeddings",
+    "photo_copies",
+    "product_matches",
     "product_index",
     "product_categories",
     "quality_opinions",
@@ -27,7 +30,13 @@ EXPECTATIONS = [dg.AssetCheckKey(dg.AssetKey("products"), one.check) for one in 
     dg.AssetCheckKey(dg.AssetKey("product_quality"), one.check) for one in CLEAN_SUITE
 ]
 INDEXING = dg.AssetSelection.assets(
-    "product_quality", "product_embeddings", "product_index", "product_categories"
+    "picture_measures",
+    "product_quality",
+    "product_embeddings",
+    "photo_copies",
+    "product_matches",
+    "product_index",
+    "product_categories",
 ) | dg.AssetSelection.checks(*EXPECTATIONS)
 MARTS = dg.AssetSelection.groups("staging", "intermediate", "marts", "seeds")
 LEARNING = dg.AssetSelection.groups("collaborative")

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from marketplace.settings import Settings
-from orchestration.assets import catalog, collaborative, events, index, marts, quality
+from orchestration.assets import catalog, collaborative, events, index, marts, pictures, quality
 from orchestration.automation import JOBS, SCHEDULES, SENSORS
 from orchestration.resources import resources_from
 
@@ -15,10 +15,13 @@ def definitions_for(settings: Settings) -> dg.Definitions:
             catalog.sellers,
             catalog.scouted_products,
             catalog.hydrated_products,
+            pictures.picture_measures,
             quality.product_quality,
             quality.product_categories,
             quality.quality_opinions,
             index.product_embeddings,
+            pictures.photo_copies,
+            pictures.product_matches,
             index.product_index,
             events.interactions,
             events.leads,

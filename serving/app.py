@@ -32,6 +32,7 @@ from serving.routes import (
     heartbeat,
     heartbeat_page,
     history,
+    matches,
     media,
     products,
     quality,
@@ -91,6 +92,7 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
     for noun in (
         products,
         history,
+        matches,
         search,
         recommendations,
         sellers,

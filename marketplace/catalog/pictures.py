@@ -120,7 +120,7 @@ def _at_most(grey: Image.Image, side: int) -> Grey:
     return np.asarray(grey, np.float32)
 
 
-# Row v is the wave with v half turns over the side. Source: Ahmed, Natarajan and Rao, "Discrete cosine transform", 1974.
+# A row for each number of half turns. Source: Ahmed, Natarajan and Rao, "Discrete cosine transform", 1974.
 _COSINES = np.cos(np.pi * np.outer(np.arange(WAVES), 2 * np.arange(HASH_SIDE) + 1) / (2 * HASH_SIDE))
 # The 64 slowest waves but the constant one, as half turns down and across.
 _SLOWEST = sorted(
@@ -197,7 +197,7 @@ def screen_signs(grey: Grey) -> int:
     """How many of three signs of a phone's screen there are: its shape, a status bar, rows of one colour."""
     height, width = grey.shape
     plain = float((np.ptp(grey, axis=1) < 12).mean())
-    return (1.6 <= height / width <= 2.4) + _has_status_bar(grey) + (plain > 0.1)
+    return sum((1.6 <= height / width <= 2.4, _has_status_bar(grey), plain > 0.1))
 
 
 def _has_status_bar(grey: Grey) -> bool:

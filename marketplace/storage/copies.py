@@ -69,7 +69,7 @@ def find_copies(
 def vectors_of(connection: sa.Connection, model_version: str, product_ids: Collection[int]) -> dict[int, Vector]:
     """The vectors of those of the products that have one of the model and a picture in it."""
     ids = sorted(product_ids)
-    found = {}
+    found: dict[int, Vector] = {}
     for start in range(0, len(ids), MOST_IDS):
         statement = sa.select(product_embeddings.c.product_id, product_embeddings.c.vector).where(
             product_embeddings.c.model_version == model_version,
@@ -115,11 +115,11 @@ _PAIRS = (
 )
 
 
-def _is_measured(product: sa.Alias) -> sa.ColumnElement[bool]:
+def _is_measured(product: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.exists().where(pictures.c.image_sha256 == product.c.image_sha256)
 
 
-def _is_embedded(product: sa.Alias) -> sa.ColumnElement[bool]:
+def _is_embedded(product: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.exists().where(product_embeddings.c.product_id == product.c.product_id, product_embeddings.c.has_image)
 
 
@@ -157,7 +157,7 @@ def _shown(connection: sa.Connection, model_version: str) -> list[ShownPhoto]:
     statement = (
         on_offer(model_version, *columns, is_embedded=True)
         .join(pictures, pictures.c.image_sha256 == products.c.image_sha256)
-        .where(product_embeddings.c.has_image, "blank" != sa.all_(pictures.c.flaws))
+        .where(product_embeddings.c.has_image, ~pictures.c.flaws.contains(["blank"]))
     )
     return [
         ShownPhoto(row.product_id, row.seller_id, unsigned(row.phash), row.first_seen_at)

@@ -60,7 +60,7 @@ def quality_expectations(warehouse: WarehouseParam) -> Iterator[dg.AssetCheckRes
         yield _checked("product_quality", outcome)
 
 
-@dg.asset(deps=["products"], group_name="quality", kinds={"python"}, owners=ENGINEERS)
+@dg.asset(deps=["products", "picture_measures"], group_name="quality", kinds={"python"}, owners=ENGINEERS)
 @failing_by_class
 def product_quality(warehouse: WarehouseParam) -> dg.MaterializeResult:
     """Verdict on each product (approved, flagged or rejected) with its reasons. One row per product."""

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from marketplace.errors import ArtifactUnavailable, InputRejected
 from marketplace.storage.history import versions_of
 from marketplace.storage.ladder import Suggestions, suggest
+from marketplace.storage.matches import offers_of
 from marketplace.storage.shelf import ShelfPage, browse, categories, product_of, seller_of
 from serving import finder
 from serving.cursors import cursor_of, place_of
@@ -89,6 +90,7 @@ def show_product(request: Request, shop: ShopDep, product_id: ProductId, now: No
         request,
         "product.html",
         product=product,
+        elsewhere=offers_of(shop.warehouse, product_id).elsewhere,
         alike=alike,
         prices=price_line(prices, now),
         pictures=shop.pictures,

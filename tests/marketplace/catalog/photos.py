@@ -41,7 +41,7 @@ def written(picture: Image.Image, text: str, size: int, spacing: int | None = No
 
 def screenshot(size: tuple[int, int] = (360, 800)) -> Image.Image:
     """A phone's screen: a status bar, a title, a photo of a product and a few lines."""
-    width, height = size
+    width = size[0]
     screen = Image.new("RGB", size, "white")
     draw, font = ImageDraw.Draw(screen), ImageFont.load_default(16)
     draw.text((14, 6), "10:42", fill="black", font=font)

@@ -1,4 +1,4 @@
-"""Measures of pictures: the hash of a picture survives what happens to pictures, and flaws are told from good photos."""
+"""Measures of pictures: a hash survives what happens to pictures, and flaws are told from good photos."""
 
 from __future__ import annotations
 
