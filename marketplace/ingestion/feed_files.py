@@ -8,12 +8,12 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
@@ -44,6 +44,11 @@ PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 LARGEST_FEED = 50_000_000
 LARGEST_UNPACKED = 500_000_000
 DELIMITERS = ",;\t"
+# What openpyxl and zipfile raise on bytes that are no workbook, or no longer.
+NO_WORKBOOK = (
+    zipfile.BadZipFile, zlib.error, InvalidFileException, SyntaxError, LookupError, ValueError, TypeError,
+    AttributeError, OSError, EOFError, RuntimeError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +207,7 @@ def _xlsx_rows(where: str, content: bytes) -> Iterator[RawRow]:
         for number, values in enumerate(lines, 2):
             if any(value is not None for value in values):
                 yield number, dict(zip(header, values, strict=False))
-    except (zipfile.BadZipFile, InvalidFileException, ParseError, LookupError, ValueError, OSError) as error:
+    except NO_WORKBOOK as error:
         raise FeedRejected(f"{where} is no XLSX workbook: {error}") from error
 
 

@@ -6,7 +6,6 @@ Source: https://shopify.dev/docs/api/ajax/reference/product
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -125,9 +124,8 @@ class Shopify:
     async def _currency(self, web: Web) -> str:
         """The shop's own currency where it says so: `products.json` names none. Empty where nothing does."""
         for path in ("/meta.json", "/cart.js"):
-            with contextlib.suppress(SourceRefused, SourceUnavailable, InputRejected, ValueError):
-                answer = await web.page(urljoin(self.url, path))
-                said: Any = json.loads(answer.content) if answer.status == 200 else {}
+            with contextlib.suppress(SourceRefused, SourceUnavailable, InputRejected):
+                said = json_of(await web.page(urljoin(self.url, path)), system="Shopify shop")
                 named = text_of(said.get("currency")) if isinstance(said, Mapping) else ""
                 if named:
                     return currency_code(named)

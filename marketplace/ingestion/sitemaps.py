@@ -43,8 +43,9 @@ class Listed:
 
 @dataclass(slots=True)
 class Sitemaps:
-    """What all sitemaps of a host list, in order; `flaws` say what was not read."""
+    """What all sitemaps of a host list, in order, at most `most_urls`; `flaws` say what was not read."""
 
+    most_urls: int = MOST_URLS
     listed: dict[str, Listed] = field(default_factory=dict)
     flaws: list[str] = field(default_factory=list)
 
@@ -72,7 +73,9 @@ async def sitemaps_of(web: Web, home: str) -> Sitemaps:
     return await read_sitemaps(web, named or [urljoin(home, "/sitemap.xml")], home, is_guess=not named)
 
 
-async def read_sitemaps(web: Web, first: Sequence[str], home: str, *, is_guess: bool = False) -> Sitemaps:
+async def read_sitemaps(
+    web: Web, first: Sequence[str], home: str, *, is_guess: bool = False, most_urls: int = MOST_URLS
+) -> Sitemaps:
     """What these sitemaps list, and those that they name; only addresses on the host of `home`.
 
     Where an index names sitemaps of products, its others are left alone. A sitemap that cannot be read, or
@@ -83,14 +86,14 @@ async def read_sitemaps(web: Web, first: Sequence[str], home: str, *, is_guess: 
     is_guess
         Whether nobody named the first: then it is no flaw that it is not there.
     """
-    read = Sitemaps()
+    read = Sitemaps(most_urls)
     waiting = deque((url, 1) for url in first)
     seen: set[str] = set()
     while waiting:
         url, depth = waiting.popleft()
         if url in seen:
             continue
-        if len(seen) >= MOST_SITEMAPS or len(read.listed) >= MOST_URLS or depth > MOST_DEPTH:
+        if len(seen) >= MOST_SITEMAPS or len(read.listed) >= read.most_urls or depth > MOST_DEPTH:
             read.flaws.append(f"{url} and {len(waiting)} more were left: the budget of sitemaps is spent")
             break
         seen.add(url)
@@ -141,8 +144,8 @@ def _read_one(read: Sitemaps, content: bytes, sitemap: str, home: str) -> Iterat
             continue
         if kind == "sitemap":
             yield url
-        elif len(read.listed) >= MOST_URLS:
-            read.flaws.append(f"{sitemap} lists more than the {MOST_URLS} addresses that are read")
+        elif len(read.listed) >= read.most_urls:
+            read.flaws.append(f"{sitemap} lists more than the {read.most_urls} addresses that are read")
             return
         else:
             read.listed.setdefault(url, Listed(url, last_modified, sitemap))

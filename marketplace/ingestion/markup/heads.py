@@ -69,7 +69,6 @@ def scanned_head(page: bytes) -> Head | None:
     if b"itemscope" in lower:
         return None
     last = max(map(lower.rfind, (b"ld+json", b"<meta", b"canonical")))
-    last = max(last, lower.find(b"<title"))
     head = Head()
     try:
         for name, attributes, text in _elements(page, lower, last):
@@ -85,8 +84,8 @@ class _Uncertain(Exception):
 
 
 def _elements(page: bytes, lower: bytes, last: int) -> Iterator[tuple[str, bytes, bytes]]:
-    at = 0
-    while at <= last:
+    at, last_title = 0, lower.rfind(b"<title")
+    while at <= max(last, last_title):
         plain = _PLAIN.match(lower, at)
         at = plain.end() if plain else at
         if at >= len(lower):
@@ -105,6 +104,7 @@ def _elements(page: bytes, lower: bytes, last: int) -> Iterator[tuple[str, bytes
                 raise _Uncertain
             text = page[at : end.start()]
             at = end.start()
+            last_title = -1 if name == b"title" and text else last_title
         yield name.decode(), attributes, text
 
 

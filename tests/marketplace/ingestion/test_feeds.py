@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import io
 import json
@@ -14,12 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from marketplace.catalog.products import Price, SourcedProduct
 from marketplace.errors import FeedRejected, InputRejected
 from marketplace.ingestion.browser import Chromium
-from marketplace.ingestion.feed_files import COLUMNS, LARGEST_UNPACKED
+from marketplace.ingestion.feed_files import COLUMNS, LARGEST_UNPACKED, rows_of
 from marketplace.ingestion.feeds import Feed
 from marketplace.ingestion.fetching import Fetcher
 from marketplace.ingestion.sources import ProductRef
@@ -34,6 +37,17 @@ from marketplace.storage.quality import judge_products
 from .conftest import NOW, QUICK, picture
 
 SETTINGS = Settings(_env_file=None)
+
+
+def _workbook(*rows):
+    book, target = Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    book.save(target)
+    return target.getvalue()
+
+
+WORKBOOK = _workbook(["SKU", "Name", "Price"], ["1", "Basket", 850])
 
 
 def _zip(files):
@@ -453,11 +467,7 @@ def test_a_feed_at_an_address_is_read_whatever_it_calls_itself(web, seller, path
 
 
 def test_a_workbook_at_an_address_is_read_too(web, seller):
-    book, target = Workbook(), io.BytesIO()
-    book.active.append(["SKU", "Name", "Price"])
-    book.active.append(["1", "Basket", 850])
-    book.save(target)
-    web.page("/download", target.getvalue(), kind="application/octet-stream")
+    web.page("/download", WORKBOOK, kind="application/octet-stream")
     [outcome] = hydrated(f"{web.url}/download", seller)
     assert (outcome.product.title, outcome.product.price) == ("Basket", Price(85_000, "KES"))
     assert outcome.product.origins["title"] == "feed:Name"
@@ -488,3 +498,22 @@ def test_what_an_address_answers_instead_of_a_feed_is_refused(web, seller, conte
 def test_a_feed_that_is_no_longer_at_its_address_is_named(web, seller):
     with pytest.raises(FeedRejected, match=r"/feed\.xml answered 404"):
         scan_of(f"{web.url}/feed.xml", seller)
+
+
+STARTS = st.sampled_from(
+    [b"", b"title,price\n", b'[{"title": ', b"<rss><item>", b"PK\x03\x04", b"\x1f\x8b", b"title\t"]
+)
+
+
+@given(st.sampled_from(["csv", "tsv", "json", "xml", "xlsx"]), STARTS, st.binary(max_size=60))
+def test_any_bytes_are_rows_or_refused(kind, start, rest):
+    with contextlib.suppress(FeedRejected):
+        for row in rows_of(start + rest, kind, where="the feed"):
+            assert all(said.encode() is not None for said in row.values.values())
+
+
+@given(st.binary(max_size=60), st.integers(0, 2**16))
+def test_a_workbook_with_wrong_bytes_is_read_or_refused(noise, at):
+    spoilt = WORKBOOK[: at % len(WORKBOOK)] + noise + WORKBOOK[at % len(WORKBOOK) + len(noise) :]
+    with contextlib.suppress(FeedRejected):
+        list(rows_of(spoilt, "xlsx", where="the feed"))
