@@ -31,7 +31,10 @@ ALL_PRODUCTS = re.compile(
     r"/(?:shop|store|products|catalog(?:ue)?|all-products|collections/all|boutique|duka)/?", re.IGNORECASE
 )
 PAGE_NUMBERS = ("page", "p", "paged", "pg", "product-page")
-MORE_BUTTON = re.compile(r"^\W*(?:load|show|view|see) more\b|^\W*(?:afficher|voir) plus\b", re.IGNORECASE)
+MORE_BUTTON = re.compile(
+    r"^\W*(?:load more|(?:show|view|see) more (?:products|items|results)|(?:afficher|voir) plus de produits)\b",
+    re.IGNORECASE,
+)
 COUNTED = re.compile(
     r"\b(?:of|sur|kati ya)\s+(\d{1,3}(?:[,.\s]\d{3})*|\d{1,7})\s+(?:results|products|items|résultats|produits)"
 )
@@ -44,7 +47,7 @@ _NEXT = elements_by(
 )
 _LINKS = elements_by("//a[@href]")
 _CARD_LINKS = elements_by("//*[contains(@class, 'product')]//a[@href][.//img]")
-_BUTTONS = elements_by("//button | //a[not(@href) or starts-with(@href, '#') or contains(@class, 'more')]")
+_BUTTONS = elements_by("//button | //a[not(@href) or starts-with(@href, '#') or starts-with(@href, 'javascript:')]")
 
 
 def read_listing(content: bytes, url: str, charset: str | None = None) -> Leaf:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from marketplace.ingestion.markup.linked_data import Thing, by_id, things_in
 from marketplace.ingestion.markup.microdata import items_of
 from marketplace.ingestion.markup.schema_org import address_of, claim_of, is_available, is_product, joined
 
+log = logging.getLogger(__name__)
 AMOUNTS = ("product:sale_price:amount", "product:price:amount", "og:price:amount")
 CURRENCIES = ("product:sale_price:currency", "product:price:currency", "og:price:currency")
 AVAILABILITIES = ("product:availability", "og:availability")
@@ -49,6 +51,11 @@ class Page:
     has_password: bool = False
 
     @property
+    def is_of_product(self) -> bool:
+        """Whether the page's Open Graph type is a product."""
+        return "product" in self.metas.get("og:type", "").lower()
+
+    @property
     def says_not_found(self) -> bool:
         """Whether the page's title says that there is nothing here, as of a 404 that answers 200."""
         return _NOT_FOUND.search(self.title) is not None
@@ -76,8 +83,8 @@ def read_page(content: bytes, charset: str | None = None) -> Page:
     head = scanned_head(utf8)
     if head is not None:
         page = _page_of(head)
-        if any(map(is_product, page.objects)):
-            return page
+        if page.is_of_product or any(map(is_product, page.objects)):
+            return page  # the tree would add nothing that counts beside these
     return page_of(tree_of(utf8))
 
 
@@ -102,28 +109,20 @@ def product_of(page: Page, *, source_ref: str, url: str, currency: str, needs_pr
         NoProduct if the page shows none, as a home page, a list or a soft 404, and LoginWall if it wants a password
         first; PriceUnreadable if its price is none.
     """
-    claims = [
-        *_claims(page, page.objects, "json-ld", url),
-        *_claims(page, page.items, "microdata", url),
-    ]
+    claims = [*_claims(page, page.objects, "json-ld", url), *_claims(page, page.items, "microdata", url)]
     if claims and page.says_not_found and page.is_unindexed:
         raise NoProduct(f"{url} shows no product: its title is {page.title!r}")
     if not claims:
         _refuse_other_pages(page, url, needs_proof=needs_proof)
-    titles = {claim.title.casefold() for claim in claims[:1]}
-    told = [claim for claim in claims if not claim.title or claim.title.casefold() in titles]
+    told = [claim for claim in claims if claim.title.casefold() in {"", claims[0].title.casefold()}]
     told.append(_open_graph(page.metas, url))
     if not any(claim.title for claim in told):
         raise NoProduct(f"{url} names no product: no JSON-LD name and no og:title{_broken(page)}")
-    shown = joined(url, page.canonical) if page.canonical else url
-    is_own = shown != url and is_same_host(shown, url) and urlsplit(shown).path.strip("/") != ""
-    return product_from(
-        told,
-        source_ref=source_ref,
-        url=shown if is_own else url,
-        currency=currency,
-        url_origin="canonical" if is_own else "address",
-    )
+    if page.broken_scripts:
+        log.warning("%s: %d JSON-LD scripts do not parse; the rest of the page was read", url, page.broken_scripts)
+    shown = _address(page, url)
+    origin = "address" if shown == url else "canonical"
+    return product_from(told, source_ref=source_ref, url=shown, currency=currency, url_origin=origin)
 
 
 def _page_of(head: Head, items: tuple[Thing, ...] = (), *, has_password: bool = False) -> Page:
@@ -148,6 +147,12 @@ def _claims(page: Page, things: Sequence[Thing], origin: str, url: str) -> list[
     return [claim_of(thing, origin, url=url, known=known) for thing in (own, *rest)]
 
 
+def _address(page: Page, url: str) -> str:
+    """The canonical address where it is another of the same host, and not the home page."""
+    shown = joined(url, page.canonical) if page.canonical else url
+    return shown if is_same_host(shown, url) and urlsplit(shown).path.strip("/") else url
+
+
 def _own_product(products: Sequence[Thing], paths: set[str], url: str) -> Thing | None:
     """The product whose page this is: a page may show others beside it, which name their own addresses."""
     if len(products) <= 1:
@@ -162,18 +167,17 @@ def _own_product(products: Sequence[Thing], paths: set[str], url: str) -> Thing 
 
 def _refuse_other_pages(page: Page, url: str, *, needs_proof: bool) -> None:
     kind = page.metas.get("og:type", "")
-    is_product_page = "product" in kind.lower()
     broken = _broken(page)
-    if not is_product_page and page.has_password:
+    if not page.is_of_product and page.has_password:
         raise LoginWall(f"{url} shows no product: it is a login wall, titled {page.title!r}")
     if page.says_not_found:
         raise NoProduct(f"{url} shows no product: its title is {page.title!r}")
-    if kind and not is_product_page:
+    if kind and not page.is_of_product:
         raise NoProduct(f"{url} shows no product: no JSON-LD Product, and og:type is {kind!r}{broken}")
     others = sum(map(is_product, (*page.objects, *page.items)))
     if others:
         raise NoProduct(f"{url} shows no product of its own, but {others} others")
-    if needs_proof and not is_product_page and not any(page.metas.get(name) for name in AMOUNTS):
+    if needs_proof and not page.is_of_product and not any(page.metas.get(name) for name in AMOUNTS):
         raise NoProduct(f"{url} shows no product: no JSON-LD, microdata or Open Graph price{broken}")
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketplace.catalog.products import Price
 from marketplace.errors import InputRejected, LoginWall, NoProduct, PriceUnreadable
 from marketplace.ingestion.markup.heads import head_of, scanned_head
 from marketplace.ingestion.markup.html import tree_of
-from marketplace.ingestion.pages import product_of, read_page
+from marketplace.ingestion.pages import page_of, product_of, read_page
 
 URL = "https://shop.example/p/1234567890123456/254700000001"
 KIONDO = {
@@ -161,6 +161,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_whatever_the_linked_data_holds_is_read_or_refused(data):
     try:
@@ -208,13 +209,14 @@ def test_what_looks_like_a_comment_or_comma_inside_a_text_stays():
     assert read.title == 'Bag, ] // size /* L */ " ,}'
 
 
-def test_a_script_that_is_cut_short_is_not_completed_and_the_page_says_so():
+def test_a_script_that_is_cut_short_is_not_completed_and_that_is_said(caplog):
     cut = html(SCRIPT[:60], graph={"og:type": "product", "og:title": "Kiondo from Open Graph"})
     page = read_page(cut)
     assert page.broken_scripts == 1
     read = shown(cut)
     assert (read.title, read.price) == ("Kiondo from Open Graph", None)
     assert read.origins["title"] == "open-graph"
+    assert "1 JSON-LD scripts do not parse" in caplog.text
 
 
 MICRODATA = """
@@ -428,6 +430,14 @@ def test_pages_built_to_be_slow_are_read_in_bounded_time(content):
     assert shown(content).title == "Deep"
 
 
+def test_a_page_is_read_alike_from_its_bytes_and_from_its_tree():
+    graph = {"og:type": "product", "og:title": "Kiondo", "product:price:amount": "1299"}
+    for content in (html(KIONDO), html(graph=graph), html("{", KIONDO, graph=graph)):
+        assert scanned_head(content) is not None
+        by_tree = page_of(tree_of(content))
+        assert read_page(content) == by_tree
+
+
 PIECES = st.sampled_from(
     [
         f'<script type="application/ld+json">{SCRIPT}</script>',
@@ -462,6 +472,7 @@ PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=8))
 def test_what_is_scanned_as_bytes_is_what_the_tree_holds(pieces):
     page = page_with(body="".join(pieces))
@@ -470,6 +481,7 @@ def test_what_is_scanned_as_bytes_is_what_the_tree_holds(pieces):
         assert scanned == head_of(tree_of(page))
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES | st.text(max_size=10), max_size=6), st.binary(max_size=20))
 def test_any_bytes_are_read_or_refused(pieces, tail):
     content = "".join(pieces).encode("utf-8", errors="replace") + tail
@@ -480,6 +492,7 @@ def test_any_bytes_are_read_or_refused(pieces, tail):
     assert read.title.encode()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_bytes_that_are_no_page_are_refused(content):
     with pytest.raises(InputRejected):
