@@ -1,7 +1,8 @@
 """Product pages per second with the same fields read from each, Soko beside Scrapy.
 
 `python -m benchmarks.page_reading` serves a shop on loopback and reads it with both in turn, 20 at once, robots on,
-no delay; each reads in a process of its own and counts the CPU of that process.
+no delay; each reads in a process of its own and counts the CPU of that process. Scrapy is no package of ours:
+`.venv/bin/pip install scrapy==2.19.0` first.
 """
 
 from __future__ import annotations

@@ -36,6 +36,7 @@ class Feed:
     """
 
     reader = "feed-1"
+    lists_other_pages = False
 
     def __init__(self, seller: Seller, settings: Settings) -> None:
         self.seller = seller

@@ -9,11 +9,19 @@ import json
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from marketplace.catalog.products import Product, SourcedProduct
-from marketplace.errors import ImageRejected, InputRejected, MarketplaceError, SourceRefused, SourceUnavailable
+from marketplace.errors import (
+    ImageRejected,
+    InputRejected,
+    LoginWall,
+    MarketplaceError,
+    NoProduct,
+    SourceRefused,
+    SourceUnavailable,
+)
 from marketplace.ingestion.sources import CatalogSource, ProductRef
 from marketplace.ingestion.visits import Visit
 from marketplace.ingestion.web import Validators
@@ -46,8 +54,8 @@ class Refusal:
 class Hydration:
     """What became of one product: read, unchanged, gone, or refused with the reason.
 
-    `image_sha256` names the stored picture, None without one. `product` is None for what is gone, refused, or
-    unchanged; of the last, `image_sha256` is still told.
+    `image_sha256` names the stored picture, None without one. `product` is None for what is gone, refused, passed
+    over (a page that never was a product's) or unchanged; of the last, `image_sha256` is still told.
     """
 
     ref: ProductRef
@@ -56,13 +64,14 @@ class Hydration:
     evidence: str | None = None
     is_gone: bool = False
     is_unchanged: bool = False
+    is_passed_over: bool = False
     refusals: tuple[Refusal, ...] = ()
     pages: tuple[PageSeen, ...] = ()
 
     @property
     def is_refused(self) -> bool:
         """Whether the product itself could not be read; a picture that could not leaves it standing."""
-        return self.product is None and not self.is_gone and not self.is_unchanged
+        return not (self.product or self.is_gone or self.is_unchanged or self.is_passed_over)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +142,9 @@ class Hydrator:
             return await self._as_read(ref, None, page)
         before = self.known.pages.get(ref.url or "")
         is_usable = before is not None and before.read_as == self.source.reader and known and not known.is_gone
-        answer = await self.web.page(ref.url or "", known=before.validators if before and is_usable else None)
+        was_none = before is not None and known is None and before.read_as == self._as_none
+        is_asked = is_usable or was_none
+        answer = await self.web.page(ref.url or "", known=before.validators if before and is_asked else None)
         if answer.is_gone:
             return Hydration(ref, is_gone=True)
         if answer.validators is None:
@@ -141,7 +152,21 @@ class Hydrator:
         page = PageSeen(ref.url or "", "product", answer.validators, self.source.reader)
         if answer.is_unchanged and known is not None:
             return await self._as_known(ref, known, page)
-        return await self._as_read(ref, answer.content, page)
+        none = Hydration(ref, is_passed_over=True, pages=(replace(page, read_as=self._as_none),))
+        if answer.is_unchanged:
+            return none
+        try:
+            return await self._as_read(ref, answer.content, page)
+        except LoginWall:
+            raise
+        except NoProduct:
+            if known is not None or not self.source.lists_other_pages:
+                raise
+            return none
+
+    @property
+    def _as_none(self) -> str:
+        return f"{self.source.reader}: no product"
 
     async def _as_known(self, ref: ProductRef, known: Product, page: PageSeen) -> Hydration:
         """Of a page that is unchanged only the picture may have changed."""

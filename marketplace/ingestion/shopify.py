@@ -32,6 +32,7 @@ class Shopify:
     """Reads `products.json` of a shop, or of one collection where the address is a collection's."""
 
     reader = "shopify-1"
+    lists_other_pages = False
 
     def __init__(self, seller: Seller, settings: Settings) -> None:
         self.seller = seller

@@ -50,6 +50,8 @@ class CatalogSource(Protocol):
 
     reader: str
     """Name and version of the reader; pages that another one read are read again."""
+    lists_other_pages: bool
+    """Whether a scan may find pages that were never a product's, as a sitemap does."""
 
     async def scout(self, web: Visit) -> Scan:
         """What the catalogue shows.

@@ -59,6 +59,7 @@ class SyncAudit:
     price_changed: int = 0
     other_changed: int = 0
     unchanged: int = 0
+    passed_over: int = 0
     events: list[dict[str, Any]] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
     cost: Tally = field(default_factory=Tally)
@@ -100,10 +101,12 @@ class SyncAudit:
             self.note = f"only {self.hydrated} of {self.scouted} products could be read; the first refused: {first}"
         elif not is_complete or any(name in self.errors for name in ("SourceUnavailable", "Busy", "LeftToNextRun")):
             self.status = "partial"
+        if self.passed_over:
+            self.note = "; ".join(filter(None, [self.note, f"{self.passed_over} pages show no product"]))
 
     def outcome(self) -> dict[str, Any]:
         """The columns of the audit row."""
-        left_out = {"sync_id", "seller_id", "scouted", "events", "cost"}
+        left_out = {"sync_id", "seller_id", "scouted", "passed_over", "events", "cost"}
         counted = {name: value for name, value in asdict(self).items() if name not in left_out}
         return {**counted, **asdict(self.cost), "errors": dict(self.errors)}
 
@@ -329,6 +332,9 @@ class _Reading:
             ref = hydration.ref
             for refusal in hydration.refusals:
                 self.audit.refuse(ref.source_ref, refusal)
+            if hydration.is_passed_over:
+                self.audit.passed_over += 1
+                continue
             if hydration.is_refused:
                 self.audit.failed += 1
                 failures += self._failures(hydration)

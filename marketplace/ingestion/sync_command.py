@@ -22,6 +22,7 @@ from marketplace.storage.warehouse import Warehouse, open_migrated
 
 sync_app = typer.Typer()
 COLUMNS = ("seller", "source", "status", "read", "new", "gone", "back", "price", "other", "same", "refused")
+REFUSALS_SHOWN = 5  # of each seller
 COSTS = ("requests", "304", "kB", "waited s")
 
 
@@ -43,6 +44,11 @@ def sync(
     console.print(_report(chosen, audits))
     for line in (*failures, *(f"{audit.status}: {audit.note}" for audit in audits if audit.status != "done")):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for audit in audits:
+        for refusal in audit.refusals[:REFUSALS_SHOWN]:
+            console.print(
+                f"  {refusal['source_ref']}: {refusal['reason']}", markup=False, highlight=False, soft_wrap=True
+            )
     if failures:
         raise typer.Exit(1)
 

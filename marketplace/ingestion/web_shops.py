@@ -34,6 +34,7 @@ class WebShop:
     """
 
     reader = "web-shop-1"
+    lists_other_pages = True
 
     def __init__(self, seller: Seller, settings: Settings) -> None:
         self.seller = seller

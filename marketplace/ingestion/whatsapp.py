@@ -44,6 +44,7 @@ class WhatsAppCatalog:
     """Reads one seller's catalogue page and product pages."""
 
     reader = "whatsapp-1"
+    lists_other_pages = False
 
     def __init__(self, seller: Seller, settings: Settings) -> None:
         self.seller = seller

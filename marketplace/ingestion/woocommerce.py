@@ -33,6 +33,7 @@ class WooCommerce:
     """Reads the products of the Store API under the shop's address."""
 
     reader = "woocommerce-1"
+    lists_other_pages = False
 
     def __init__(self, seller: Seller, settings: Settings) -> None:
         self.seller = seller

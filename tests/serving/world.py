@@ -37,6 +37,7 @@ class Catalogue:
     products: Sequence[SampleProduct]
 
     reader = "catalogue-1"
+    lists_other_pages = False
 
     async def scout(self, web: Visit) -> Scan:
         refs = (ProductRef(product.ref, harvest={"title": product.title}) for product in self.products)

@@ -46,6 +46,7 @@ class Shelf:
     is_complete: bool = True
     error: MarketplaceError | None = None
     reader: str = "shelf-1"
+    lists_other_pages: bool = False
 
     def put(self, ref, *, title="Kitenge dress", price=1000, shown=None, **how):
         page = json.dumps({"title": f"{title} {ref}", "price": price} if shown is None else shown)
