@@ -13,7 +13,15 @@ from marketplace.cli import app
 from marketplace.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ["README.md", "CONTRIBUTING.md", "docs/quickstart.md", "docs/feeds.md", "docs/history.md", "docs/operations.md"]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/quickstart.md",
+    "docs/feeds.md",
+    "docs/history.md",
+    "docs/operations.md",
+    "docs/quality.md",
+]
 COMMANDS = sorted(
     {
         line[2:]

@@ -14,9 +14,11 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from marketplace.ingestion.browser import FLAGS, chromium
 from marketplace.local.network import LOOPBACK, answers, free_port, wait_until
 from marketplace.local.pictures import draw_picture
-from marketplace.storage.tables import interactions, leads
+from marketplace.storage.quality import judge_products
+from marketplace.storage.tables import interactions, leads, product_quality, product_reviews
 from models.embedding.encoder import Encoder
 from serving.app import create_app
+from tests.serving import world
 from tests.serving.conftest import Market
 
 pytestmark = pytest.mark.browser
@@ -204,3 +206,36 @@ def test_without_script_the_market_still_sells(browser: Browser, address: str) -
     page.locator(".card a").first.click()
     assert page.get_by_role("link", name="Chat on WhatsApp").get_attribute("href")
     context.close()
+
+
+def test_a_reviewer_decides_with_the_keyboard_alone(page: Page, market: Market) -> None:
+    page.goto("/review")
+    cards = page.locator("[data-review]")
+    first, second = (cards.nth(number).get_attribute("data-review") for number in (0, 1))
+    waiting = int(page.locator("#waiting").get_attribute("data-waiting") or "")
+    page.keyboard.press("Tab")
+    page.locator("#reviewer").fill("Wanjiru")
+    page.locator("#reviewer").blur()
+    page.keyboard.press("j")
+    expect(cards.nth(0)).to_be_focused()
+    page.keyboard.press("a")
+    expect(cards.nth(0).locator(".said")).to_have_text("Approved.")
+    expect(page.locator("#waiting")).to_have_text(f"{waiting - 1} left")
+    expect(cards.nth(1)).to_be_focused()
+    page.reload()
+    expect(page.locator(f'[data-review="{first}"]')).to_have_count(0)
+    expect(page.locator(f'[data-review="{second}"]')).to_have_count(1)
+    expect(page.locator("#reviewer")).to_have_value("Wanjiru")
+    with market.warehouse.begin() as connection:
+        connection.execute(sa.delete(product_reviews))
+        connection.execute(sa.update(product_quality).values(judged_by="rules", rules_version="before"))
+    judge_products(market.warehouse, world.NOW)  # the market is as it was for the other tests
+
+
+def test_the_review_page_fits_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto("/review")
+    expect(page.locator("[data-review]").first.get_by_role("button", name="Approve")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    heights = page.locator(".choice button").evaluate_all("all => all.map(one => one.getBoundingClientRect().height)")
+    assert min(heights) >= 44
