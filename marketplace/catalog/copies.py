@@ -1,12 +1,13 @@
 """Photos that one seller took from another: near by their hashes, confirmed by their vectors.
 
 Two witnesses that err differently. A perceptual hash sees how light is laid out and takes any two garments on the
-same floor for one; a vector sees what is shown and takes any two white shirts for one. Both together take neither.
+same floor for one; a vector sees what is shown and takes any two white shirts for one. What both name is laid over
+each other, for two cartons of one brand deceive even both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,12 +29,13 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class ShownPhoto:
-    """A photo as one product shows it; `phash` is unsigned."""
+    """A photo as one product shows it; `phash` is unsigned, `image_sha256` the name of the picture."""
 
     product_id: int
     seller_id: int
     phash: int
     first_seen_at: datetime
+    image_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,10 @@ def _across_sellers(found: Sequence[Candidate], seller_of: Mapping[int, int]) ->
 
 
 def confirmed(
-    suspected: Collection[Candidate], shown: Collection[ShownPhoto], vectors: Mapping[int, Vector]
+    suspected: Collection[Candidate],
+    shown: Collection[ShownPhoto],
+    vectors: Mapping[int, Vector],
+    are_one: Callable[[Candidate], bool] = lambda one: True,
 ) -> list[PhotoCopy]:
     """The copies that the vectors confirm, one for each product, by product.
 
@@ -136,21 +141,19 @@ def confirmed(
     vectors
         What the encoder sees of each product's picture, unit length, by product; without one there is no
         second witness and so no copy.
+    are_one
+        The last word on a pair that both witnesses name; asked as seldom as can be.
     """
     photo_of = {photo.product_id: photo for photo in shown}
     earliest: dict[int, PhotoCopy] = {}
-    for one in suspected:
-        if one.product_id not in vectors or one.original_id not in vectors:
+    for one in sorted(suspected, key=lambda one: (photo_of[one.original_id].first_seen_at, one.original_id)):
+        if one.product_id in earliest or one.product_id not in vectors or one.original_id not in vectors:
             continue
         cosine = float(vectors[one.product_id] @ vectors[one.original_id])
-        known = earliest.get(one.product_id)
-        if cosine >= cosine_needed(one.distance) and (known is None or _before(photo_of, one.original_id, known)):
+        if cosine >= cosine_needed(one.distance) and are_one(one):
             earliest[one.product_id] = PhotoCopy(one.product_id, one.original_id, one.distance, round(cosine, 4))
-    taken = [
-        copy
-        for copy in earliest.values()
-        if photo_of[copy.product_id].seller_id != photo_of[copy.original_id].seller_id
-    ]
+    seller_of = {photo.product_id: photo.seller_id for photo in shown}
+    taken = [copy for copy in earliest.values() if seller_of[copy.product_id] != seller_of[copy.original_id]]
     return sorted(taken, key=lambda copy: copy.product_id)
 
 
@@ -168,8 +171,3 @@ def picture_part(vector: Vector, *, has_shared_space: bool) -> Vector:
     part = vector if has_shared_space else vector[:IMAGE_NUMBERS]
     length = float(np.linalg.norm(part))
     return part / length if length > 0 else part
-
-
-def _before(photo_of: Mapping[int, ShownPhoto], product_id: int, known: PhotoCopy) -> bool:
-    one, other = photo_of[product_id], photo_of[known.original_id]
-    return (one.first_seen_at, one.product_id) < (other.first_seen_at, other.product_id)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from marketplace.catalog.copies import (
     LEAST_COSINE,
     MOST_BITS,
     SURE_BITS,
+    Candidate,
     PhotoCopy,
     ShownPhoto,
     Vector,
@@ -23,11 +26,15 @@ from marketplace.catalog.copies import (
     confirmed,
     picture_part,
 )
+from marketplace.catalog.overlay import Pixels, are_one, views
+from marketplace.errors import ImageRejected, NotFound
+from marketplace.storage.images import Images
 from marketplace.storage.index_builds import on_offer
 from marketplace.storage.pictures import unsigned
 from marketplace.storage.tables import photo_copies, pictures, product_embeddings, products, sellers
 from marketplace.storage.warehouse import Warehouse
 
+log = logging.getLogger(__name__)
 MOST_IDS = 10_000  # in one statement
 
 
@@ -49,11 +56,12 @@ class CopyEvidence:
 
 
 def find_copies(
-    warehouse: Warehouse, model_version: str, *, has_shared_space: bool, now: datetime
+    warehouse: Warehouse, images: Images, model_version: str, *, has_shared_space: bool, now: datetime
 ) -> tuple[int, list[PhotoCopy]]:
     """How many pairs the hashes named, and the copies that the vectors confirmed, which the table holds now.
 
-    Compared are the photos of products on offer that are not blank, measured, and embedded by this model.
+    Compared are the photos of products on offer that are not blank, measured, and embedded by this model. What both
+    witnesses name is laid over each other before it is believed.
     """
     with warehouse.begin() as connection:
         shown = _shown(connection, model_version)
@@ -61,9 +69,32 @@ def find_copies(
         wanted = {product_id for one in suspected for product_id in (one.product_id, one.original_id)}
         vectors = vectors_of(connection, model_version, wanted)
         seen = {key: picture_part(vector, has_shared_space=has_shared_space) for key, vector in vectors.items()}
-        found = confirmed(suspected, shown, seen)
+        found = confirmed(suspected, shown, seen, _Overlay(images, shown).are_one)
         _replace(connection, found, now)
     return len(suspected), found
+
+
+class _Overlay:
+    """The pictures of a run, each decoded once."""
+
+    def __init__(self, images: Images, shown: Sequence[ShownPhoto]) -> None:
+        self._images = images
+        self._name_of = {photo.product_id: photo.image_sha256 for photo in shown}
+        self._views = lru_cache(maxsize=64)(self._decoded)  # 640 kB each
+
+    def are_one(self, pair: Candidate) -> bool:
+        """Whether the pictures of the pair are one; a picture that is missing or damaged is like no other."""
+        mine, theirs = self._name_of[pair.product_id], self._name_of[pair.original_id]
+        if mine == theirs:
+            return True
+        try:
+            return are_one(self._views(mine), self._views(theirs))
+        except (NotFound, ImageRejected) as error:
+            log.warning("products %d and %d are not compared: %s", pair.product_id, pair.original_id, error)
+            return False
+
+    def _decoded(self, name: str) -> list[Pixels]:
+        return views(self._images.read(name))
 
 
 def vectors_of(connection: sa.Connection, model_version: str, product_ids: Collection[int]) -> dict[int, Vector]:
@@ -153,14 +184,17 @@ def _evidence(warehouse: Warehouse, which: sa.ColumnElement[bool], limit: int | 
 
 
 def _shown(connection: sa.Connection, model_version: str) -> list[ShownPhoto]:
-    columns = (products.c.product_id, products.c.seller_id, products.c.first_seen_at, pictures.c.phash)
+    columns = (
+        *(products.c.product_id, products.c.seller_id, products.c.first_seen_at),
+        *(products.c.image_sha256, pictures.c.phash),
+    )
     statement = (
         on_offer(model_version, *columns, is_embedded=True)
         .join(pictures, pictures.c.image_sha256 == products.c.image_sha256)
         .where(product_embeddings.c.has_image, ~pictures.c.flaws.contains(["blank"]))
     )
     return [
-        ShownPhoto(row.product_id, row.seller_id, unsigned(row.phash), row.first_seen_at)
+        ShownPhoto(row.product_id, row.seller_id, unsigned(row.phash), row.first_seen_at, row.image_sha256)
         for row in connection.execute(statement)
     ]
 

@@ -65,7 +65,7 @@ def photo_copies(warehouse: WarehouseParam, images: ImagesParam, encoders: Encod
     started = time.monotonic()
     encoder = encoders.load()
     suspected, found = copies.find_copies(
-        warehouse, encoder.version, has_shared_space=encoder.has_shared_space, now=datetime.now(UTC)
+        warehouse, images, encoder.version, has_shared_space=encoder.has_shared_space, now=datetime.now(UTC)
     )
     unsound = copies.copies_lacking_a_witness(warehouse)
     return dg.MaterializeResult(
