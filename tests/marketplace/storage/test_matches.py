@@ -1,4 +1,4 @@
-"""The same product at several sellers over a real warehouse: groups, the spread of prices, and what shoppers may see."""
+"""The same product at several sellers: groups, the spread of prices, and what shoppers may see of them."""
 
 from __future__ import annotations
 
