@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,9 @@ from pydantic import Field
 from marketplace.catalog.products import Seller
 from marketplace.ingestion.sync import Ingestion, SyncAudit
 from marketplace.storage import audit, catalog
+from marketplace.storage.brakes import open_brakes
 from marketplace.storage.images import Images
+from marketplace.storage.sync_reports import heartbeats
 from marketplace.storage.syncs import close_forsaken_scans
 from marketplace.storage.warehouse import Warehouse
 from orchestration.failures import failing_by_class
@@ -87,7 +89,7 @@ def scouted_products(
             "sellers": len(rows),
             "sellers_not_reached": len(failures),
             "seconds": round(time.monotonic() - started, 1),
-            "by_seller": table(rows, limit=200),
+            "by_seller": table(sorted(rows, key=_seller), limit=200),
         },
         check_results=[_reached(failures)],
     )
@@ -115,8 +117,21 @@ def scouted_products(
     ],
     pool="catalog",
     check_specs=[
-        dg.AssetCheckSpec("every_page_was_read", asset="products"),
-        dg.AssetCheckSpec("no_catalog_vanished", asset="products"),
+        dg.AssetCheckSpec(
+            "every_page_was_read",
+            asset="products",
+            description="Every product and picture that was found could be read.",
+        ),
+        dg.AssetCheckSpec(
+            "no_catalog_vanished",
+            asset="products",
+            description="No seller's deletions wait for a person: `soko brake list` shows those that do.",
+        ),
+        dg.AssetCheckSpec(
+            "every_catalog_is_fresh",
+            asset="products",
+            description="Every active seller's catalogue was read within the last seven hours.",
+        ),
     ],
 )
 def hydrated_products(
@@ -154,13 +169,15 @@ def _hydrate_open_scans(
             "polite_seconds": round(sum(done.cost.polite_seconds for done in audits), 1),
             "errors": dict(sum((done.errors for done in audits), Counter())),
             "seconds": round(time.monotonic() - started, 1),
-            "syncs": table([_audit_row(by_id[done.seller_id], done) for done in audits], limit=200),
+            "syncs": table(
+                sorted((_audit_row(by_id[done.seller_id], done) for done in audits), key=_seller), limit=200
+            ),
             "by_category": shown(bars("Live products by category", _counts(p.category or "none" for p in found))),
             "prices": shown(
                 histogram("Prices", [p.price.amount_minor for p in found if p.price], unit="minor units", log=True)
             ),
         },
-        check_results=[_read_all(audits, failures), _none_braked(audits)],
+        check_results=[_read_all(audits, by_id, failures), _none_braked(warehouse), _all_fresh(warehouse)],
     )
     in_audit = dg.MaterializeResult(
         asset_key="product_changes",
@@ -179,26 +196,55 @@ def _reached(failures: list[str]) -> dg.AssetCheckResult:
     )
 
 
-def _read_all(audits: Sequence[SyncAudit], failures: list[str]) -> dg.AssetCheckResult:
-    refusals = [refusal for audit in audits for refusal in audit.refusals]
-    return dg.AssetCheckResult(
-        check_name="every_page_was_read",
-        asset_key="products",
+def _read_all(audits: Sequence[SyncAudit], by_id: Mapping[int, Seller], failures: list[str]) -> dg.AssetCheckResult:
+    refusals = [
+        {"seller": by_id[audit.seller_id].name, **{name: refusal[name] for name in ("source_ref", "error", "reason")}}
+        for audit in audits
+        for refusal in audit.refusals
+    ]
+    return _warning(
+        "every_page_was_read",
         passed=not refusals and not failures,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"refused": table(refusals, limit=50), "failures": failures},
+        refusals=len(refusals),
+        refused=table(sorted(refusals, key=_seller), limit=50),
+        failures=failures,
     )
 
 
-def _none_braked(audits: Sequence[SyncAudit]) -> dg.AssetCheckResult:
-    braked = [f"sync {audit.sync_id}: {audit.note}" for audit in audits if audit.status == "braked"]
+def _none_braked(warehouse: Warehouse) -> dg.AssetCheckResult:
+    waiting = [brake for brake in open_brakes(warehouse) if brake.state == "raised"]
+    rows = [
+        {
+            "seller": brake.seller_name,
+            "vanished": brake.vanished,
+            "of": brake.live,
+            "since": brake.raised_at,
+            "for example": ", ".join(list(brake.examples.values())[:3]),
+            "what to do": f"soko brake release {brake.handle}, or clear",
+        }
+        for brake in waiting
+    ]
+    return _warning("no_catalog_vanished", passed=not waiting, braked=table(rows, limit=50))
+
+
+def _all_fresh(warehouse: Warehouse) -> dg.AssetCheckResult:
+    stale = [beat for beat in heartbeats(warehouse, datetime.now(UTC)) if beat.is_stale]
+    rows = [{"seller": beat.seller_name, "last read": beat.last_read_at or "never"} for beat in stale]
+    return _warning("every_catalog_is_fresh", passed=not stale, stale=table(rows, limit=50))
+
+
+def _warning(name: str, *, passed: bool, **metadata: Any) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
-        check_name="no_catalog_vanished",
+        check_name=name,
         asset_key="products",
-        passed=not braked,
+        passed=passed,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"braked": braked},
+        metadata=metadata,
     )
+
+
+def _seller(row: Mapping[str, Any]) -> str:
+    return str(row["seller"])
 
 
 def _audit_row(seller: Seller, audit: SyncAudit) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from marketplace.catalog.products import Seller
-from marketplace.ingestion.shop_pages import FLAGS, chromium
+from marketplace.ingestion.browser import FLAGS, chromium
 from marketplace.local.network import LOOPBACK, answers, free_port, wait_until
 from marketplace.settings import Settings
 from marketplace.storage.brakes import open_brakes

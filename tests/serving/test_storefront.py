@@ -10,8 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from marketplace.catalog.products import SourcedProduct, stable_id
-from marketplace.ingestion.sources import Hydration, ProductRef, Scan
+from marketplace.ingestion.sources import ProductRef, Scan
 from marketplace.ingestion.sync import sync_seller
+from marketplace.ingestion.visits import Visit
 from marketplace.local.pictures import draw_picture
 from marketplace.settings import Settings
 from marketplace.storage.catalog import add_seller
@@ -201,12 +202,18 @@ def test_what_is_not_there_is_said_on_a_page_with_a_way_back(client: TestClient,
 class Hostile:
     """A seller whose every text is an attack."""
 
-    def scout(self) -> Scan:
-        return Scan((ProductRef("1"),), is_complete=True)
+    reader = "hostile-1"
+    lists_other_pages = False
 
-    def hydrate(self, refs: list[ProductRef]) -> list[Hydration]:
+    async def scout(self, web: Visit) -> Scan:
+        return Scan((ProductRef("1", harvest={}),), is_complete=True)
+
+    def product_of(self, ref: ProductRef, content: bytes | None) -> SourcedProduct:
         attack = "Bag \"><script>alert(1)</script>' onload=x {{ 7*7 }}"
-        return [Hydration(refs[0], SourcedProduct("1", attack, "javascript:alert(2)", attack, attack))]
+        return SourcedProduct("1", attack, "javascript:alert(2)", attack, attack)
+
+    def picture(self, where: str) -> None:
+        return None
 
 
 def test_what_sellers_write_never_becomes_markup(fresh: TestClient, nowhere: Settings, market: Market) -> None:
@@ -214,7 +221,7 @@ def test_what_sellers_write_never_becomes_markup(fresh: TestClient, nowhere: Set
     seller = market.drawn.sellers[0]
     add_seller(warehouse, seller)
     images = Images(nowhere.artifacts_folder / "images")
-    sync_seller(warehouse, images, Hostile(), seller, trigger="command", now=world.NOW, brake_share=1.0)
+    sync_seller(warehouse, images, nowhere, seller, source=Hostile(), trigger="command", now=world.NOW)
     judge_products(warehouse, world.NOW)
     warehouse.close()
     product_id = stable_id("product", seller.seller_id, "1")
