@@ -1,4 +1,4 @@
-"""The same product at several sellers: groups, the spread of prices, and what shoppers may see of them."""
+"""The same product at several sellers in Postgres: groups, the spread of prices, and what shoppers may see."""
 
 from __future__ import annotations
 
