@@ -113,11 +113,6 @@ def e164(phone: str, country: str) -> str | None:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
-def is_polled(source_kind: SourceKind, source_url: str | None) -> bool:
-    """Whether the heartbeat reads this catalogue: every page, and a feed that has an address; a file is imported."""
-    return source_kind != "feed" or (source_url or "").startswith(("http://", "https://"))
-
-
 def refuse_step(handle: str, before: SellerState, after: SellerState) -> None:
     """Returns where a seller may go from one state to the other, or is there already.
 

@@ -57,6 +57,11 @@ class Price:
             object.__setattr__(self, "kind", "range")
 
 
+def is_polled(source_kind: SourceKind, source_url: str | None) -> bool:
+    """Whether the heartbeat reads this catalogue: every page, and a feed that has an address; a file is imported."""
+    return source_kind != "feed" or (source_url or "").startswith(("http://", "https://"))
+
+
 @dataclass(frozen=True, slots=True)
 class Seller:
     """Someone whose catalogue is kept here."""
@@ -74,8 +79,8 @@ class Seller:
 
     @property
     def is_polled(self) -> bool:
-        """Whether the catalogue can be read at any time; a feed that was handed over is read when it comes."""
-        return self.source_kind != "feed" or (self.source_url or "").startswith(("http://", "https://"))
+        """Whether the catalogue can be read at any time."""
+        return is_polled(self.source_kind, self.source_url)
 
 
 @dataclass(frozen=True, slots=True)

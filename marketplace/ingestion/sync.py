@@ -400,6 +400,8 @@ class _Reading:
             writes = Writes(self.sighting)
             for ref in sorted(allowed | unproven):
                 writes.gone(self.known[ref])
+            if allowed:
+                self.audit.note_event("brake_released", f"{len(allowed)} products were removed, as a person allowed")
             writes.write(connection)
             poison.resolve(connection, self.seller.seller_id, allowed | unproven)
 

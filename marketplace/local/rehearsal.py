@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from rich.console import Console
 
 from marketplace.catalog.products import Seller
 from marketplace.errors import MarketplaceError
@@ -120,3 +121,23 @@ def catalogue_rows(warehouse: Warehouse) -> list[dict[str, Any]]:
     statement = sa.select(*columns).join(sellers, sellers.c.seller_id == products.c.seller_id)
     with warehouse.begin() as connection:
         return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def main() -> None:
+    """Run the rehearsal and print both reports; the exit status is 1 unless the truth was reached exactly."""
+    console = Console()
+    with staged() as stage:
+        console.print(stage.sync(), markup=False, highlight=False)
+        clean = stage.compare()
+        console.print(clean)
+        before = PlantedTruth.of(stage.shop.shelves)
+        faults = stage.shop.switch_faults()
+        console.print(f"\nnow with {len(faults.planted)} faults of {len(faults.names)} kinds\n")
+        console.print(stage.sync(), markup=False, highlight=False)
+        faulty = stage.compare(before)
+        console.print(faulty)
+    sys.exit(0 if clean.is_exact and faulty.is_exact else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from marketplace.catalog.onboarding import is_polled
+from marketplace.catalog.products import is_polled
 from marketplace.errors import Conflict, InputRejected, NotFound
 from marketplace.storage.tables import sellers, work_requests
 from marketplace.storage.warehouse import Warehouse

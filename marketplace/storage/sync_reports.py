@@ -12,8 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from marketplace.catalog.heartbeat import due_after, is_stale
-from marketplace.catalog.onboarding import is_polled
-from marketplace.catalog.products import SellerState, SourceKind
+from marketplace.catalog.products import SellerState, SourceKind, is_polled
 from marketplace.errors import NotFound
 from marketplace.storage.brakes import OPEN
 from marketplace.storage.dead_letters import UNREAD
