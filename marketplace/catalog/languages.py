@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -119,7 +119,7 @@ def _is_mixed(counts: Counter[str]) -> bool:
 
 
 def _latin_language(words: list[str], shares: Mapping[str, float]) -> Language:
-    likely = _posterior(tuple(words))
+    likely = _posterior(words)
     code, confidence = max(likely.items(), key=lambda pair: pair[1])
     is_ours = code != UNDETERMINED and confidence >= LEAST_CONFIDENCE and (code in shares or len(words) > 1)
     return Language(code, confidence, shares) if is_ours else Language(UNDETERMINED, 1 - _likeliest(likely), shares)
@@ -130,14 +130,19 @@ def _likeliest(likely: Mapping[str, float]) -> float:
     return max(share for code, share in likely.items() if code != UNDETERMINED)
 
 
-@lru_cache(maxsize=65_536)
-def _posterior(words: tuple[str, ...]) -> Mapping[str, float]:
+def _posterior(words: Sequence[str]) -> Mapping[str, float]:
     """How likely each language is, given the words, all languages being as likely beforehand."""
-    logs = {code: sum(map(spelling.log_probability, words)) for code, spelling in _spellings().items()}
+    said = [_log_probabilities(word) for word in words]
+    logs = {code: sum(one[place] for one in said) for place, code in enumerate(_spellings())}
     highest = max(logs.values())
     weights = {code: math.exp(value - highest) for code, value in logs.items()}
     total = sum(weights.values())
     return MappingProxyType({code: weight / total for code, weight in weights.items()})
+
+
+@lru_cache(maxsize=65_536)
+def _log_probabilities(word: str) -> tuple[float, ...]:
+    return tuple(spelling.log_probability(word) for spelling in _spellings().values())
 
 
 @lru_cache(maxsize=1)

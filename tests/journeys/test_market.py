@@ -29,6 +29,19 @@ def test_junk_is_rejected_and_stays_out_of_the_index(market_run):
     assert set(vectors.vectors_of(everything)) == set(everything) - junk
 
 
+def test_what_lacks_a_picture_waits_for_a_person_and_everything_else_is_approved(market_run):
+    products = market_run.market.products
+    flagged = market_run.rows("select product_id, reasons from catalog.product_quality where verdict = 'flagged'")
+    assert {row["product_id"] for row in flagged} == {
+        market_run.market.product_id(one) for one in products if not one.has_picture
+    }
+    assert {tuple(row["reasons"]) for row in flagged} == {("picture_missing",)}
+    looked_at = market_run.rows(
+        "select count(*) as n from catalog.product_quality where category_confidence is not null"
+    )
+    assert looked_at == [{"n": sum(not one.is_junk for one in products)}]
+
+
 def test_a_champion_is_promoted_and_every_shopper_is_served(market_run):
     [published] = market_run.rows("select * from serving.publications")
     assert published["details"]["model"].startswith("cf_als/")
