@@ -19,6 +19,9 @@ GROUNDS = ("#f4ede4", "#eef1f0", "#f3eaea", "#edeff5", "#f6f1dd", "#e9f0ea")
 Point = tuple[float, float]
 
 
+TURN, AWAY = 20.0, 50  # degrees and pixels: no two sellers lay a thing down alike
+
+
 def draw_picture(product: SampleProduct) -> bytes:
     """A JPEG, 640 pixels wide and 560 to 860 high, the same for the same product; copied photos are equal."""
     generator = np.random.default_rng(stable_id("picture", product.copies or product.ref))
@@ -28,7 +31,10 @@ def draw_picture(product: SampleProduct) -> bytes:
     outline, details = Image.new("L", large, 0), Image.new("RGBA", large, (0, 0, 0, 0))
     SHAPES[product.category](ImageDraw.Draw(outline), _box(large), generator)
     DETAILS.get(product.category, _no_detail)(ImageDraw.Draw(details), _box(large), COLOURS[product.colour])
-    shape, details = outline.reduce(SCALE), details.reduce(SCALE)
+    hand = np.random.default_rng(stable_id("hand", product.copies or product.ref))
+    turn, place = hand.uniform(-TURN, TURN), (int(hand.uniform(-AWAY, AWAY)), int(hand.uniform(-AWAY, AWAY)))
+    shape = outline.reduce(SCALE).rotate(turn, Image.Resampling.BICUBIC, translate=place)
+    details = details.reduce(SCALE).rotate(turn, Image.Resampling.BICUBIC, translate=place)
     cloth = _shaded(_cloth(size, COLOURS[product.colour], product.pattern, generator), _box(size))
     ground.paste(Image.new("RGB", size, "#4a3f35"), (0, 0), _shadow(shape))
     ground.paste(cloth, (0, 0), shape)

@@ -8,6 +8,7 @@ import io
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -127,6 +128,30 @@ def ingestion(warehouse, images, settings):
         return asyncio.run(main())
 
     return run
+
+
+@dataclass
+class FreshWeb:
+    """The engine that fetches, with a run of its own for each page."""
+
+    settings: Settings
+    folder: Path
+
+    async def page(self, url, *, known=None):
+        async with Fetcher(self.settings, QUICK) as fetcher:
+            return await self.visit(fetcher).page(url, known=known)
+
+    async def listing(self, url):
+        async with Fetcher(self.settings, QUICK) as fetcher:
+            return await self.visit(fetcher).listing(url)
+
+    def visit(self, fetcher):
+        return Visit(fetcher, Chromium(self.settings), KeptPages(self.folder))
+
+
+@pytest.fixture
+def fresh_web(settings, tmp_path):
+    return FreshWeb(settings, tmp_path / "pages")
 
 
 @pytest.fixture

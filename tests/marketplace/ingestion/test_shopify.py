@@ -139,12 +139,13 @@ def test_what_names_no_currency_leaves_the_sellers(web, read, meta):
 
 
 def test_one_bad_product_is_refused_by_what_is_wrong_and_stops_no_other(web, read):
-    bad = shopify_product(2, variants=[variant(1, "S", "call us now")])
+    bad = shopify_product(2, variants=[variant(1, "S", "n.o")])
     nameless = shopify_product(3, title="")
     serve(web, [[shopify_product(1), bad, nameless]])
     good, *refused = read(shop(web)).values()
     assert good.title == "Kitenge dress 1"
-    assert refused == ["'call us now' is no price", "product 6600000000003, title: is empty"]
+    assert "'n.o'" in refused[0]
+    assert refused[1] == "product 6600000000003, title: is empty"
 
 
 def test_a_product_without_an_id_keeps_the_scan_from_proving_anything(web, scouted):

@@ -24,8 +24,8 @@ def index(*urls):
 
 
 @pytest.fixture
-def read(web, plain_web):
-    return lambda: asyncio.run(sitemaps_of(plain_web, web.url))
+def read(web, fresh_web):
+    return lambda: asyncio.run(sitemaps_of(fresh_web, web.url))
 
 
 def paths(web, listed):
@@ -142,16 +142,16 @@ def test_an_index_that_names_itself_ends(web, read):
     assert web.requests["/sitemap.xml"] == 2
 
 
-def test_a_trap_of_ever_deeper_sitemaps_is_left(web, plain_web):
+def test_a_trap_of_ever_deeper_sitemaps_is_left(web, fresh_web):
     for depth in range(10):
         web.page(f"/{depth}.xml", index(f"{web.url}/{depth + 1}.xml"))
-    found = asyncio.run(read_sitemaps(plain_web, [f"{web.url}/0.xml"], web.url))
+    found = asyncio.run(read_sitemaps(fresh_web, [f"{web.url}/0.xml"], web.url))
     assert found.flaws == [f"{web.url}/3.xml and 0 more were left: the budget of sitemaps is spent"]
     assert web.requests["/3.xml"] == 0
 
 
-def test_no_more_addresses_are_read_than_the_budget_has(web, plain_web):
+def test_no_more_addresses_are_read_than_the_budget_has(web, fresh_web):
     web.page("/0.xml", urlset(*(f"{web.url}/calendar/{day}" for day in range(30))))
-    found = asyncio.run(read_sitemaps(plain_web, [f"{web.url}/0.xml"], web.url, most_urls=10))
+    found = asyncio.run(read_sitemaps(fresh_web, [f"{web.url}/0.xml"], web.url, most_urls=10))
     assert len(found.listed) == 10
     assert found.flaws == [f"{web.url}/0.xml lists more than the 10 addresses that are read"]

@@ -57,12 +57,12 @@ def paths(web, scan):
     return [ref.url.removeprefix(web.url) for ref in scan.refs]
 
 
-def fetched(source, plain_web, ref):
-    answer = asyncio.run(plain_web.page(ref.url))
+def fetched(source, fresh_web, ref):
+    answer = asyncio.run(fresh_web.page(ref.url))
     return source.product_of(ref, answer.content)
 
 
-def test_products_of_a_sitemap_are_visited_and_read_from_their_pages(web, scouted, plain_web):
+def test_products_of_a_sitemap_are_visited_and_read_from_their_pages(web, scouted, fresh_web):
     entries = "".join(f"<url><loc>{web.url}{path}</loc></url>" for path in ("/", "/product/kiondo?utm=x", "/about"))
     web.page("/sitemap.xml", f"<urlset>{entries}</urlset>")
     web.page("/product/kiondo", html(linked(described("Kiondo")), '<link rel="canonical" href="/product/kiondo">'))
@@ -71,22 +71,22 @@ def test_products_of_a_sitemap_are_visited_and_read_from_their_pages(web, scoute
     assert (scan.is_complete, scan.note) == (True, "")
     [ref] = scan.refs
     assert (ref.source_ref, ref.harvest) == ("/product/kiondo", None)
-    product = fetched(source, plain_web, ref)
+    product = fetched(source, fresh_web, ref)
     assert (product.title, product.price, product.source_ref) == ("Kiondo", Price(129_900, "KES"), "/product/kiondo")
     assert product.url == f"{web.url}/product/kiondo"
     assert product.image_url == f"{web.url}/img/Kiondo.jpg"
 
 
-def test_a_page_that_is_none_of_a_product_says_so_by_class(web, scouted, plain_web):
+def test_a_page_that_is_none_of_a_product_says_so_by_class(web, scouted, fresh_web):
     entries = "".join(f"<url><loc>{web.url}{path}</loc></url>" for path in ("/kiondo", "/about"))
     web.page("/sitemap.xml", f"<urlset>{entries}</urlset>")
     web.page("/kiondo", html(linked(described("Kiondo"))))
     web.page("/about", html("<p>We weave</p>", '<meta property="og:title" content="About us">'))
     source = shop(web)
     kiondo, about = scouted(source).refs
-    assert fetched(source, plain_web, kiondo).title == "Kiondo"
+    assert fetched(source, fresh_web, kiondo).title == "Kiondo"
     with pytest.raises(NoProduct):
-        fetched(source, plain_web, about)
+        fetched(source, fresh_web, about)
 
 
 def test_the_address_of_a_sitemap_is_read_as_one(web, scouted):
