@@ -116,7 +116,8 @@ def reencoded(content: bytes, *, max_pixels: int) -> bytes:
         flat.save(target, "JPEG", quality=QUALITY, optimize=False)
     except _BROKEN as error:
         kind = content[:16].decode("ascii", errors="replace")
-        raise ImageRejected(f"{len(content)} bytes beginning with {kind!r} are no usable picture: {error}") from error
+        why = f"of none of the kinds {', '.join(FORMATS)}" if isinstance(error, UnidentifiedImageError) else str(error)
+        raise ImageRejected(f"{len(content)} bytes beginning with {kind!r} are no usable picture: {why}") from error
     return target.getvalue()
 
 

@@ -100,3 +100,14 @@ def test_the_quick_way_says_what_the_grammar_says_of_the_corpus():
 def test_amounts_have_the_digits_of_their_currency():
     for currency in CURRENCY_OF_COUNTRY.values():
         assert read_offer("1 200", currency).price == Price(1_200 * 10 ** minor_digits(currency), currency)
+
+
+@given(st.integers(1, 10**10), CURRENCIES)
+def test_a_price_as_machines_write_it_reads_back_however_large(cents, currency):
+    """With a point and two digits, as JSON-LD and feeds have it; three would be ambiguous."""
+    digits = minor_digits(currency)
+    assume(digits != 3)
+    minor = cents if digits == 2 else cents // 100
+    assume(minor > 0)
+    text = f"{minor // 100}.{minor % 100:02d}" if digits == 2 else f"{minor}.00"
+    assert read_offer(text, currency).price == Price(minor, currency)

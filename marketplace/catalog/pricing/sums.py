@@ -211,8 +211,8 @@ class Reading:
         found = Sum(numeral(token.text), token.text, token.start, token.end)
         self._take_sign(found, before)
         past = self._signs_after(at + 1, found)
-        length = len(token.text) - token.text.count(" ")
-        if length >= PHONE_DIGITS and found.strength < 2 and "," not in token.text:
+        digits = token.text.replace(" ", "")
+        if len(digits) >= PHONE_DIGITS and digits.isdecimal() and found.strength < 2:
             self.made.append(Token("contact", token.text, True, token.start, token.end))
             return past
         return self._add(found, past)
