@@ -192,6 +192,7 @@ class Ingestion:
             is_complete=scan.is_complete,
             note=scan.note,
             now=now,
+            cost=asdict(web.tally),
         )
         log.info("%s shows %d products, complete: %s", seller.handle, len(scan.refs), scan.is_complete)
         return sync_id
@@ -290,7 +291,7 @@ class _Reading:
             known = products_of(connection, seller.seller_id)
             letters = poison.letters_of(connection, seller.seller_id)
             pages = syncs.pages_of(connection, seller.seller_id)
-        web = Visit(owner.fetcher, owner.chromium, owner.kept)
+        web = Visit(owner.fetcher, owner.chromium, owner.kept, tally=Tally(**scan.cost))
         seen = {url: PageSeen(url, page.role, _validators(page), page.read_as or "") for url, page in pages.items()}
         source = owner.source_of(seller, owner.settings)
         hydrator = Hydrator(source, web, owner.images, Knowledge(known, seen), owner.settings.hydrate_concurrency)

@@ -26,11 +26,12 @@ from marketplace.storage.warehouse import Warehouse
 
 SUPERSEDED = "a newer scan has taken its place"
 BATCH = 1_000
+_COST = (sync_runs.c.requests, sync_runs.c.bytes_received, sync_runs.c.not_modified, sync_runs.c.polite_seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenScan:
-    """A stored scan: how many products it saw, whether that is all there is, when, and which are left to it.
+    """A stored scan: how many products it saw, whether that is all there is, when, which are left to it, and its cost.
 
     Fewer are left than it saw when a newer scan has taken its place.
     """
@@ -40,6 +41,7 @@ class OpenScan:
     note: str
     seen_at: datetime
     refs: tuple[ScannedRef, ...]
+    cost: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,9 @@ def add_scan(
     is_complete: bool,
     note: str,
     now: datetime,
+    cost: Mapping[str, float] | None = None,
 ) -> None:
-    """Keep a scan and what its pages said; older ones of the seller that still wait are closed."""
+    """Keep a scan, what its pages said and what it cost; older ones of the seller that still wait are closed."""
     seller_id, sync_id = opened["seller_id"], opened["sync_id"]
     closed = {"status": "failed", "note": SUPERSEDED, "finished_at": now}
     waiting = (sync_runs.c.seller_id == seller_id) & (sync_runs.c.status == "scouted")
@@ -106,7 +109,7 @@ def add_scan(
     moved = {name: statement.excluded[name] for name in ("url", "position", "sync_id", "last_seen_at", "harvest")}
     with warehouse.begin() as connection:
         connection.execute(sa.update(sync_runs).where(waiting).values(**closed))
-        connection.execute(sa.insert(sync_runs).values(**opened, **found))
+        connection.execute(sa.insert(sync_runs).values(**opened, **found, **(cost or {})))
         for some in batched(rows, BATCH):
             connection.execute(
                 statement.on_conflict_do_update(index_elements=["seller_id", "source_ref"], set_=moved), some
@@ -160,12 +163,14 @@ def last_whole_scan(connection: sa.Connection, seller_id: int) -> tuple[ScannedR
 def open_scan(connection: sa.Connection, sync_id: str) -> OpenScan:
     """The scan of a sync, its pages in order of discovery."""
     columns = sync_runs.c
-    scouted, is_complete, note, seen_at = connection.execute(
-        sa.select(columns.scouted, columns.is_complete, columns.note, columns.started_at).where(
+    row = connection.execute(
+        sa.select(columns.scouted, columns.is_complete, columns.note, columns.started_at, *_COST).where(
             columns.sync_id == sync_id
         )
     ).one()
-    return OpenScan(scouted, is_complete, note or "", seen_at, _refs(connection, sync_id))
+    cost = {column.name: row._mapping[column.name] for column in _COST}
+    refs = _refs(connection, sync_id)
+    return OpenScan(row.scouted, row.is_complete, row.note or "", row.started_at, refs, cost)
 
 
 def _refs(connection: sa.Connection, sync_id: str) -> tuple[ScannedRef, ...]:
