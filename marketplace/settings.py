@@ -92,6 +92,11 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def uploads_folder(self) -> Path:
+        """The folder of feeds that sellers handed over."""
+        return self.artifacts_folder / "feeds"
+
+    @property
     def artifacts_folder(self) -> Path:
         """The folder of pictures and models."""
         return (self.artifacts or self.home / "artifacts").resolve()

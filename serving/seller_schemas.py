@@ -35,8 +35,11 @@ class SellerSent(BaseModel):
     source_kind: SourceKind
     source_url: Annotated[
         str,
-        Field(max_length=LONGEST["url"], description="http or https; a page, a shop, or a feed that has an address"),
-    ]
+        Field(
+            max_length=LONGEST["url"],
+            description="http or https; a page, a shop, or a feed; leave it out for a feed that is uploaded",
+        ),
+    ] = ""
 
 
 class SellerKept(BaseModel):

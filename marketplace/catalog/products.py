@@ -20,6 +20,7 @@ ChangeKind = Literal[
 ]
 PriceKind = Literal["single", "from", "range"]
 Verdict = Literal["approved", "flagged", "rejected"]
+UPLOADED = "upload:"  # before the name of a feed that a seller handed over
 # Characters; what is longer fits neither an index of Postgres nor a page.
 LONGEST: Mapping[str, int] = MappingProxyType(
     {"source_ref": 200, "title": 1_000, "category": 200, "description": 20_000, "url": 2_000, "image_url": 2_000}
@@ -58,8 +59,8 @@ class Price:
 
 
 def is_polled(source_kind: SourceKind, source_url: str | None) -> bool:
-    """Whether the heartbeat reads this catalogue: every page, and a feed that has an address; a file is imported."""
-    return source_kind != "feed" or (source_url or "").startswith(("http://", "https://"))
+    """Whether the heartbeat reads this catalogue: every page, and a feed that has an address or was uploaded."""
+    return source_kind != "feed" or (source_url or "").startswith(("http://", "https://", UPLOADED))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from marketplace.catalog.prices import currency_code, read_price
-from marketplace.catalog.products import LONGEST, Price, Seller, SourcedProduct, stable_id
+from marketplace.catalog.products import LONGEST, UPLOADED, Price, Seller, SourcedProduct, stable_id
 from marketplace.errors import FeedRejected, InputRejected
 from marketplace.ingestion.claims import storable
 from marketplace.ingestion.feed_files import LARGEST_UNPACKED, Row, read_rows, rows_of
@@ -20,6 +20,7 @@ from marketplace.ingestion.feed_kinds import kind_of_answer
 from marketplace.ingestion.markup.xml import unpacked
 from marketplace.ingestion.paging import named
 from marketplace.ingestion.sources import ProductRef, Scan
+from marketplace.ingestion.uploads import path_of_upload
 from marketplace.ingestion.web import Web
 from marketplace.settings import Settings
 
@@ -43,6 +44,9 @@ class Feed:
         self.settings = settings
         self.where = seller.source_url or ""
         self.is_remote = self.where.lower().startswith(("http://", "https://"))
+        self.is_upload = self.where.startswith(UPLOADED)
+        if self.is_upload:
+            self.where = str(path_of_upload(settings.uploads_folder, self.where))
 
     async def scout(self, web: Web) -> Scan:
         """Every row that can be told apart.
@@ -88,6 +92,8 @@ class Feed:
         """
         if self.is_remote or where.lower().startswith(("http://", "https://")):
             return None
+        if self.is_upload:
+            raise InputRejected(f"{where!r} lies beside no feed: one that was uploaded names pictures by http address")
         path = Path(self.where)
         root = (path if path.is_dir() else path.parent).resolve()
         try:

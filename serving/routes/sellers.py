@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
+from uuid import uuid4
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from marketplace.catalog.onboarding import Profile, seller_of
 from marketplace.catalog.products import Seller, SellerState
+from marketplace.errors import Conflict
 from marketplace.ingestion.addresses import refuse_unfit
+from marketplace.ingestion.feed_kinds import BY_CONTENT_TYPE
+from marketplace.ingestion.uploads import keep_upload
 from marketplace.storage import catalog
 from marketplace.storage.onboarding import sellers_in, set_state, take_in
-from serving.dependencies import TEXT, Limit, OperatorDep, SellerId, ShopDep
-from serving.schemas import Problem
+from marketplace.storage.requests import WorkRequest, ask_for
+from serving.dependencies import TEXT, Limit, OperatorDep, SellerId, Shop, ShopDep
+from serving.schemas import Problem, WorkAccepted
 from serving.seller_schemas import SellerKept, SellerPage, SellerSent, StateSent
 
 router = APIRouter(prefix="/api/sellers", tags=["sellers"])
@@ -24,7 +31,8 @@ def add_seller(sent: SellerSent, shop: ShopDep, response: Response) -> SellerKep
 
     The same seller again answers 200 and changes nothing; another source under the same name answers 409.
     """
-    refuse_unfit(sent.source_url, allow_private=shop.settings.allow_private_hosts)
+    if sent.source_kind != "feed" or sent.source_url:
+        refuse_unfit(sent.source_url, allow_private=shop.settings.allow_private_hosts)
     given = Profile(sent.name, sent.country, sent.currency or "", sent.city or "", sent.phone or "")
     state: SellerState = "pending" if shop.settings.environment == "production" else "active"
     described = seller_of(given, sent.source_kind, sent.source_url, known=None, state=state)
@@ -50,6 +58,32 @@ def read_sellers(
 def read_seller(seller_id: SellerId, shop: ShopDep) -> SellerKept:
     """One seller, of any state."""
     return _shown(catalog.seller(shop.warehouse, seller_id))
+
+
+@router.put(
+    "/{seller_id}/feed",
+    status_code=202,
+    dependencies=[OperatorDep],
+    responses={status: {"model": Problem} for status in (401, 403, 404, 409, 413)},
+    openapi_extra={"requestBody": {"required": True, "content": {kind: {} for kind in sorted(BY_CONTENT_TYPE)}}},
+)
+async def put_feed(seller_id: SellerId, request: Request, shop: ShopDep) -> WorkAccepted:
+    """Hand over a seller's feed (CSV, TSV, JSON, XLSX or Google Merchant XML) in place of the one before.
+
+    It is read at once and with every heartbeat. Needs the operator's token where one is set.
+    """
+    content = await request.body()
+    return await run_in_threadpool(_keep_feed, seller_id, content, request.headers.get("content-type", ""), shop)
+
+
+def _keep_feed(seller_id: int, content: bytes, content_type: str, shop: Shop) -> WorkAccepted:
+    seller = catalog.seller(shop.warehouse, seller_id)
+    if seller.source_kind != "feed":
+        raise Conflict(f"seller {seller.handle} is read from {seller.source_url}, not from feeds")
+    where = keep_upload(shop.settings.uploads_folder, seller_id, content, content_type)
+    catalog.add_seller(shop.warehouse, replace(seller, source_url=where))
+    asked = ask_for(shop.warehouse, WorkRequest(uuid4().hex, "sync", seller_id))
+    return WorkAccepted(request_id=asked.request_id, kind=asked.kind, seller_id=asked.seller_id)
 
 
 @router.patch(

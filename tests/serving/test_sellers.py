@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from fastapi.testclient import TestClient
 
+from marketplace.ingestion.sync import sync_seller
 from marketplace.settings import Settings
-from marketplace.storage.catalog import sellers
+from marketplace.storage.catalog import live_products, sellers, sellers_due
+from marketplace.storage.images import Images
 from marketplace.storage.warehouse import Warehouse
 from models.embedding.encoder import Encoder
 from serving.app import create_app
@@ -196,3 +199,33 @@ def test_a_page_of_another_site_steers_nothing(fresh: TestClient) -> None:
     seller_id = fresh.post("/api/sellers", json=NJERI).json()["seller_id"]
     assert move(fresh, seller_id, "paused", **{"Sec-Fetch-Site": "cross-site"})[0] == 403
     assert move(fresh, seller_id, "paused", **{"Sec-Fetch-Site": "same-origin"})[0] == 200
+
+
+FEED = b"id,title,price\n1,Sisal basket,KSh 850\n2,Clay pot,1200/=\n"
+
+
+def test_a_feed_is_handed_over_and_read_by_the_next_sync(fresh: TestClient, nowhere: Settings) -> None:
+    sent = {"name": "Pwani Baskets", "country": "KE", "source_kind": "feed"}
+    seller_id = fresh.post("/api/sellers", json=sent).json()["seller_id"]
+    path, csv = f"/api/sellers/{seller_id}/feed", {"content-type": "text/csv"}
+    asked = fresh.put(path, content=FEED, headers=csv)
+    assert (asked.status_code, asked.json()["kind"], asked.json()["seller_id"]) == (202, "sync", seller_id)
+    warehouse = Warehouse(nowhere.database_url.get_secret_value())
+    [seller] = sellers_due(warehouse, before=datetime.now(UTC))
+    audit = sync_seller(warehouse, Images(nowhere.artifacts_folder / "images"), nowhere, seller, trigger="request")
+    assert (audit.status, audit.new) == ("done", 2)
+    assert {one.title for one in live_products(warehouse)} == {"Sisal basket", "Clay pot"}
+    refused = fresh.put(path, content=b"<html>log in</html>", headers=csv)
+    assert (refused.status_code, "is a web page and no feed" in refused.text) == (422, True)
+    again = sync_seller(warehouse, Images(nowhere.artifacts_folder / "images"), nowhere, seller, trigger="request")
+    assert again.unchanged == 2  # what was handed over before still stands
+    warehouse.close()
+
+
+def test_a_feed_is_handed_over_only_for_sellers_of_feeds_by_who_may(fresh: TestClient, production: TestClient) -> None:
+    csv = {"content-type": "text/csv"}
+    shop = fresh.post("/api/sellers", json=NJERI).json()["seller_id"]
+    assert fresh.put(f"/api/sellers/{shop}/feed", content=FEED, headers=csv).status_code == 409
+    assert fresh.put("/api/sellers/7/feed", content=FEED, headers=csv).status_code == 404
+    assert fresh.post("/api/sellers", json=NJERI | {"source_url": ""}).status_code == 422
+    assert production.put("/api/sellers/7/feed", content=FEED, headers=csv).status_code == 401
