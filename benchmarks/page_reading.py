@@ -48,7 +48,8 @@ def read_with_soko(url: str, pages: int) -> list[tuple[Any, ...]]:
         found = []
         async with Fetcher(settings) as fetcher:
             web = Visit(fetcher, Chromium(settings), KeptPages(folder))
-            hydrator = Hydrator(WhatsAppCatalog(seller, settings), web, Images(folder), Knowledge({}, {}), AT_ONCE)
+            source, images = WhatsAppCatalog(seller, settings), Images(folder)
+            hydrator = Hydrator(source, web, images, Knowledge({}, {}), at_once=AT_ONCE, currency="KES")
             async for one in hydrator.read([ProductRef(str(n), f"{url}/p/{n}") for n in range(pages)]):
                 assert one.product is not None, one.refusals
                 product, price = one.product, one.product.price

@@ -42,7 +42,7 @@ class Ingestions:
 
         Raises
         ------
-        MarketplaceError
+        Exception
             The first error, when the work failed for every subject.
         """
         return asyncio.run(self._each(Ingestion(warehouse, images, self.settings), subjects, work))
@@ -51,7 +51,7 @@ class Ingestions:
         self, ingestion: Ingestion, subjects: Sequence[S], work: Callable[[Ingestion, S], Awaitable[R]]
     ) -> tuple[list[R], list[str]]:
         done: list[R] = []
-        errors: list[MarketplaceError] = []
+        errors: list[Exception] = []
         places = asyncio.Semaphore(self.settings.sellers_at_once)
 
         async def one(subject: S) -> None:
@@ -59,9 +59,10 @@ class Ingestions:
                 try:
                     done.append(await work(ingestion, subject))
                     log.info("%d of %d sellers done", len(done) + len(errors), len(subjects))
-                except MarketplaceError as error:
+                except Exception as error:  # whatever one seller brings about, it must not stop the others
                     errors.append(error)
-                    log.warning("%d of %d sellers: %s", len(done) + len(errors), len(subjects), error)
+                    trace = None if isinstance(error, MarketplaceError) else error
+                    log.warning("%d of %d sellers: %s", len(done) + len(errors), len(subjects), error, exc_info=trace)
 
         async with ingestion, asyncio.TaskGroup() as group:
             for subject in subjects:

@@ -20,9 +20,10 @@ from marketplace.catalog.products import LONGEST
 from marketplace.errors import SourceRefused, SourceUnavailable
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215
 READ_PORTS = frozenset({None, 80, 443})
 _CONTROLS = re.compile(r"[\x00-\x20\x7f]")
-_NUMERIC_HOST = re.compile(r"[\[\]0-9a-fA-FxX:.%]+")  # any way of writing an IP address; a name may look like one too
+_NUMBERS = re.compile(r"(?:0[xX][0-9a-fA-F]*|\d+)(?:\.(?:0[xX][0-9a-fA-F]*|\d+))*")  # no name ends in a number
 
 
 class CheckedResolver(AbstractResolver):
@@ -76,8 +77,11 @@ def refuse_malformed(url: str, *, allow_private: bool) -> None:
         return
     if port not in READ_PORTS:
         raise SourceRefused(f"{url!r} names port {port}; only 80 and 443 are read")
-    if _NUMERIC_HOST.fullmatch(host):
-        _refuse_private(host, _addresses_of(host.rstrip("."), port or 443))
+    if "%" in host or "%" in parts.netloc:
+        raise SourceRefused(f"{url[:200]!r} names a network of its own, which no page needs")
+    literal = _literal(host)
+    if literal is not None:
+        _refuse_private(host, [literal])
 
 
 def refuse_unsafe(url: str, *, allow_private: bool) -> None:
@@ -139,8 +143,22 @@ def is_public(address: str) -> bool:
     """Whether an IP address belongs to the public internet; an IPv4 address carried inside IPv6 is judged as itself."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
+        if ip.is_site_local or ip in LOCAL_NAT64:
+            return False
         ip = ip.ipv4_mapped or ip.sixtofour or _behind_nat64(ip) or ip
     return ip.is_global and not ip.is_multicast
+
+
+def _literal(host: str) -> str | None:
+    """The IP address that the host is, however it is written; None for a name, which is looked up as it is dialled."""
+    bare = host.strip("[]").rstrip(".")
+    with contextlib.suppress(ValueError):
+        return str(ipaddress.ip_address(bare))
+    if not _NUMBERS.fullmatch(bare):
+        return None
+    with contextlib.suppress(OSError):
+        return socket.inet_ntoa(socket.inet_aton(bare))  # 127.1, 0x7f000001 and the like, as the system reads them
+    raise SourceRefused(f"{host[:80]!r} is neither a name nor an address")
 
 
 def _behind_nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from marketplace.errors import ConfigurationError, SourceRefused
+from marketplace.errors import ConfigurationError, SourceRefused, SourceUnavailable
 from marketplace.ingestion.addresses import connected, refuse_malformed
 from marketplace.ingestion.egress import EgressProxy
 from marketplace.settings import Settings
@@ -97,7 +97,7 @@ class Chromium:
     async def _let_through(self, route: Route) -> None:
         try:
             refuse_malformed(route.request.url, allow_private=self.settings.allow_private_hosts)
-        except SourceRefused:
+        except (SourceRefused, SourceUnavailable):
             await route.abort()
             return
         if route.request.resource_type in UNNEEDED:

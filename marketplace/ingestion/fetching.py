@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -38,7 +38,8 @@ LARGEST_ROBOTS = 512_000  # what lies beyond is not read, RFC 9309 section 2.5
 MOST_REDIRECTS = 5
 CHUNK = 256 * 1024
 REDIRECTS = {301, 302, 303, 307, 308}
-BUSY = {408, 429, 500, 502, 503, 504}
+BUSY = {408, 429}
+SERVER_ERROR = 500  # and above, those of intermediaries such as 522 included
 OVERLOADED = {429, 503}
 KEPT_HEADERS = ("content-type", "link", "x-wp-total", "x-wp-totalpages", "last-modified", "etag")
 
@@ -61,6 +62,7 @@ class Errand:
     tally: Tally
     known: Validators | None = None
     asks_leave: bool = True
+    is_onward: bool = False  # behind a redirect another page is asked for than the one that is known
     may_be_cut: bool = False
 
 
@@ -166,15 +168,15 @@ class Fetcher:
                 answer, onward = await self._hop(errand)
             if onward is None:
                 return answer
-            errand = replace(errand, url=_joined(errand.url, onward))
+            errand = replace(errand, url=_joined(errand.url, onward), is_onward=True)
         raise SourceRefused(f"{errand.url} redirects more than {MOST_REDIRECTS} times")
 
     async def _hop(self, errand: Errand) -> tuple[Answer, str | None]:
         host = self.host(errand.url)
         errand.tally.requests += 1
         try:
-            async with self._opened().get(errand.url, allow_redirects=False, headers=_conditions(errand.known)) as sent:
-                if sent.status in BUSY:
+            async with self._opened().get(errand.url, allow_redirects=False, headers=_conditions(errand)) as sent:
+                if sent.status in BUSY or sent.status >= SERVER_ERROR:
                     raise Busy(errand.url, sent.status, _retry_after(sent.headers))
                 answer = await _answer(sent, errand)
                 host.answered()
@@ -183,7 +185,7 @@ class Fetcher:
         except Busy as error:
             host.failed(error.pause, is_overloaded=error.is_overloaded)
             raise
-        except (aiohttp.InvalidURL, aiohttp.ContentTypeError, ValueError) as error:
+        except aiohttp.InvalidURL as error:
             raise SourceRefused(f"{errand.url} cannot be read: {error}") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             host.failed()
@@ -211,18 +213,18 @@ def _may_be_tried_again(error: BaseException) -> bool:
     return isinstance(error, SourceUnavailable) and not isinstance(error, LeftToNextRun)
 
 
-def _conditions(known: Validators | None) -> dict[str, str]:
-    conditions = {}
-    if known is not None and known.etag:
+def _conditions(errand: Errand) -> dict[str, str]:
+    known, conditions = errand.known, {}
+    if known is not None and known.etag and not errand.is_onward:
         conditions["If-None-Match"] = known.etag
-    if known is not None and known.last_modified:
+    if known is not None and known.last_modified and not errand.is_onward:
         conditions["If-Modified-Since"] = known.last_modified
     return conditions
 
 
 async def _answer(sent: aiohttp.ClientResponse, errand: Errand) -> Answer:
-    headers = {name: sent.headers[name] for name in KEPT_HEADERS if name in sent.headers}
-    if sent.status == 304 and errand.known is not None:
+    headers = {name: value for name in KEPT_HEADERS if _is_plain(value := sent.headers.get(name, ""))}
+    if sent.status == 304 and errand.known is not None and not errand.is_onward:
         errand.tally.not_modified += 1
         return Answer(200, b"", errand.url, headers, errand.known, is_unchanged=True)
     if sent.status != 200:
@@ -233,6 +235,11 @@ async def _answer(sent: aiohttp.ClientResponse, errand: Errand) -> Answer:
         errand.tally.not_modified += 1
         return Answer(200, b"", errand.url, headers, read, is_unchanged=True)
     return Answer(200, content, errand.url, headers, read)
+
+
+def _is_plain(value: str) -> bool:
+    """Whether a header's value is text that can be kept and sent back."""
+    return bool(value) and value.isascii() and value.isprintable()
 
 
 async def _body(sent: aiohttp.ClientResponse, errand: Errand) -> bytes:
@@ -250,35 +257,36 @@ async def _body(sent: aiohttp.ClientResponse, errand: Errand) -> bytes:
 
 
 async def _unpacked(sent: aiohttp.ClientResponse, errand: Errand) -> AsyncIterator[bytes]:
-    unpack = _unpacker(sent.headers.get("content-encoding", ""), errand.url)
+    window = _window(sent.headers.get("content-encoding", ""), errand.url)
+    stream = zlib.decompressobj(window) if window else None
+    is_whole = True
     async for chunk in sent.content.iter_any():
         errand.tally.bytes_received += len(chunk)
-        if unpack is None:
+        if stream is None:
             yield chunk
             continue
         packed = chunk
         while packed:
-            part, packed = unpack(packed)
-            yield part
+            if stream.eof:
+                stream = zlib.decompressobj(window)  # packed in several members, one behind the other
+            try:
+                yield stream.decompress(packed, CHUNK)
+            except zlib.error as error:
+                raise SourceRefused(f"{errand.url} cannot be unpacked: {error}") from error
+            packed = stream.unused_data if stream.eof else stream.unconsumed_tail
+        is_whole = stream.eof
+    if not is_whole and not errand.may_be_cut:
+        raise SourceUnavailable(f"{errand.url} was cut short")
 
 
-def _unpacker(encoding: str, url: str) -> Callable[[bytes], tuple[bytes, bytes]] | None:
-    """A step that unpacks at most `CHUNK` bytes and returns them with what is still packed."""
+def _window(encoding: str, url: str) -> int:
+    """How zlib is to unpack a body, 0 for one that is not packed."""
     encoding = encoding.strip().lower()
     if encoding in {"", "identity"}:
-        return None
+        return 0
     if encoding not in {"gzip", "x-gzip", "deflate"}:
         raise SourceRefused(f"{url} is packed as {encoding[:80]!r}, which was not asked for")
-    stream = zlib.decompressobj(47 if "gzip" in encoding else 15)
-
-    def step(packed: bytes) -> tuple[bytes, bytes]:
-        try:
-            part = stream.decompress(packed, CHUNK)
-        except zlib.error as error:
-            raise SourceRefused(f"{url} cannot be unpacked: {error}") from error
-        return part, b"" if stream.eof else stream.unconsumed_tail
-
-    return step
+    return 47 if "gzip" in encoding else 15
 
 
 def _joined(url: str, onward: str) -> str:

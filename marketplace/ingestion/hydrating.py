@@ -89,14 +89,26 @@ class Hydrator:
     ----------
     at_once
         How many products are on their way at any time.
+    currency
+        Of the seller: a page that names none is another one in another currency.
     """
 
-    def __init__(self, source: CatalogSource, web: Visit, images: Images, known: Knowledge, at_once: int) -> None:
+    def __init__(
+        self,
+        source: CatalogSource,
+        web: Visit,
+        images: Images,
+        known: Knowledge,
+        *,
+        at_once: int,
+        currency: str,
+    ) -> None:
         self.source = source
         self.web = web
         self.images = images
         self.known = known
         self.at_once = at_once
+        self.reader = f"{source.reader} {currency}"
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
 
     async def read(self, refs: Sequence[ProductRef]) -> AsyncIterator[Hydration]:
@@ -121,7 +133,7 @@ class Hydrator:
 
     def harvested(self, ref: ProductRef) -> str | None:
         """The hash of what the listing said of a product, None where its own page is read."""
-        return _of_harvest(ref, self.source.reader).validators.content_sha256 if ref.harvest is not None else None
+        return _of_harvest(ref, self.reader).validators.content_sha256 if ref.harvest is not None else None
 
     async def _never_raising(self, ref: ProductRef) -> Hydration:
         try:
@@ -136,12 +148,12 @@ class Hydrator:
     async def _read(self, ref: ProductRef) -> Hydration:
         known = self.known.products.get(ref.source_ref)
         if ref.harvest is not None:
-            page = _of_harvest(ref, self.source.reader)
+            page = _of_harvest(ref, self.reader)
             if known is not None and not known.is_gone and self.known.pages.get(page.url) == page:
                 return await self._as_known(ref, known, page)
             return await self._as_read(ref, None, page)
         before = self.known.pages.get(ref.url or "")
-        is_usable = before is not None and before.read_as == self.source.reader and known and not known.is_gone
+        is_usable = before is not None and before.read_as == self.reader and known and not known.is_gone
         was_none = before is not None and known is None and before.read_as == self._as_none
         is_asked = is_usable or was_none
         answer = await self.web.page(ref.url or "", known=before.validators if before and is_asked else None)
@@ -149,7 +161,7 @@ class Hydrator:
             return Hydration(ref, is_gone=True)
         if answer.validators is None:
             raise SourceRefused(f"{ref.url} answered {answer.status} without a body")
-        page = PageSeen(ref.url or "", "product", answer.validators, self.source.reader)
+        page = PageSeen(ref.url or "", "product", answer.validators, self.reader)
         if answer.is_unchanged and known is not None:
             return await self._as_known(ref, known, page)
         none = Hydration(ref, is_passed_over=True, pages=(replace(page, read_as=self._as_none),))
@@ -166,7 +178,7 @@ class Hydrator:
 
     @property
     def _as_none(self) -> str:
-        return f"{self.source.reader}: no product"
+        return f"{self.reader}: no product"
 
     async def _as_known(self, ref: ProductRef, known: Product, page: PageSeen) -> Hydration:
         """Of a page that is unchanged only the picture may have changed."""
@@ -198,7 +210,8 @@ class Hydrator:
             return _Picture(None)
         stands = known.image_sha256 if known is not None and known.image_url == where else None
         before = self.known.pages.get(where)
-        is_usable = before is not None and stands is not None and before.read_as == stands
+        is_kept = stands is not None and self.images.path(stands).exists()
+        is_usable = before is not None and is_kept and before.read_as == stands
         try:
             content = self.source.picture(where)
             if content is not None:
@@ -231,4 +244,4 @@ def _refused_picture(error: MarketplaceError) -> Refusal:
 def _of_harvest(ref: ProductRef, reader: str) -> PageSeen:
     said = json.dumps(ref.harvest, sort_keys=True, ensure_ascii=False, default=str)
     validators = Validators(None, None, hashlib.sha256(said.encode()).hexdigest())
-    return PageSeen(f"harvest:{ref.source_ref}", "listing", validators, reader)
+    return PageSeen(f"harvest:{ref.source_ref}", "harvest", validators, reader)

@@ -120,7 +120,7 @@ class Host:
         self._in_a_row += 1
         self._recent.append(False)
         now = self.patience.clock()
-        if pause is not None:
+        if pause:
             self._quiet_until = max(self._quiet_until, now + pause)
             return
         if is_overloaded and self._in_a_row > 1:  # one refusal among many answers is no overload

@@ -294,14 +294,16 @@ class _Reading:
         web = Visit(owner.fetcher, owner.chromium, owner.kept, tally=Tally(**scan.cost))
         seen = {url: PageSeen(url, page.role, _validators(page), page.read_as or "") for url, page in pages.items()}
         source = owner.source_of(seller, owner.settings)
-        hydrator = Hydrator(source, web, owner.images, Knowledge(known, seen), owner.settings.hydrate_concurrency)
+        at_once = owner.settings.hydrate_concurrency
+        knowledge = Knowledge(known, seen)
+        hydrator = Hydrator(source, web, owner.images, knowledge, at_once=at_once, currency=seller.currency)
         audit = SyncAudit(sync_id, seller.seller_id, note=scan.note, scouted=scan.scouted, cost=web.tally)
         sighting = Sighting(seller.seller_id, sync_id, scan.seen_at, owner.clock())
         return cls(owner, seller, scan, known, letters, hydrator, audit, sighting, brake_share)
 
     async def run(self, progress: StepTold | None) -> None:
         refs = [ProductRef(ref.source_ref, ref.url, ref.harvest) for ref in self.scan.refs]
-        due = [ref for ref in refs if not self._is_left_alone(ref)]
+        due = sorted((ref for ref in refs if not self._is_left_alone(ref)), key=self._last_read)
         done = len(refs) - len(due)
         async for batch in _batches(self.hydrator.read(due), BATCH):
             _tell(progress, "fetched", done, len(refs))
@@ -316,6 +318,11 @@ class _Reading:
         recorded = await asyncio.to_thread(syncs.recorded_changes, self.owner.warehouse, self.audit.sync_id)
         self.audit.count(*recorded)
         self.audit.conclude(self.scan.is_complete)
+
+    def _last_read(self, ref: ProductRef) -> float:
+        """What was never read comes first, then what was read longest ago: a slow host gets to all in the end."""
+        known = self.known.get(ref.source_ref)
+        return known.last_hydrated_at.timestamp() if known is not None else 0.0
 
     def _is_left_alone(self, ref: ProductRef) -> bool:
         letter = self.letters.get(ref.source_ref)
@@ -371,7 +378,7 @@ class _Reading:
             writes.shown(shown, hydration.image_sha256, known, changes, hydration.evidence)
 
     def _failures(self, hydration: Hydration) -> list[poison.Failure]:
-        """What will not mend itself; a host that does not answer is asked again at the next sync anyhow."""
+        """What was read and is no product; a host that does not answer, or refuses, is asked again anyhow."""
         return [
             poison.Failure(
                 hydration.ref.source_ref,
@@ -382,17 +389,24 @@ class _Reading:
                 self.hydrator.harvested(hydration.ref),
             )
             for refusal in hydration.refusals
-            if refusal.error not in {"SourceUnavailable", "Busy", "LeftToNextRun"}
+            if refusal.stage == "read"
         ]
 
     def _remove(self) -> None:
-        live = sum(not product.is_gone for product in self.known.values())
+        """What vanished goes, unless it is too much at once or a raised brake holds it.
+
+        Only products that were live before this scan count: what the scan itself brought proves nothing.
+        """
+        seen_at = self.sighting.seen_at
+        before = {ref for ref, one in self.known.items() if not one.is_gone and one.first_seen_at < seen_at}
         vanished = {ref for ref in self.vanished if not self.known[ref].is_gone}
+        live = len(before | vanished)
         with self.owner.warehouse.begin() as connection:
             brake = removals.open_brake(connection, self.seller.seller_id)
             allowed = vanished & brake.vanished if brake is not None and brake.state == "released" else set()
             unproven = vanished - allowed
-            if self._is_too_many(len(unproven), live):
+            is_held = brake is not None and brake.state == "raised" and bool(unproven & brake.vanished)
+            if self.brake_share < 1 and (is_held or self._is_too_many(len(unproven), live)):
                 self._brake(connection, unproven, live, brake)
                 unproven = set()
             elif brake is not None and self.scan.is_complete:
@@ -407,7 +421,7 @@ class _Reading:
             poison.resolve(connection, self.seller.seller_id, allowed | unproven)
 
     def _is_too_many(self, vanishing: int, live: int) -> bool:
-        if not vanishing or self.brake_share >= 1:
+        if not vanishing:
             return False
         is_many = vanishing > self.brake_share * live and vanishing >= self.owner.settings.vanish_brake_least
         return is_many or self.audit.scouted == 0
@@ -415,7 +429,7 @@ class _Reading:
     def _brake(self, connection: Any, vanishing: set[str], live: int, before: removals.Brake | None) -> None:
         self.audit.status = "braked"
         self.audit.note = (
-            f"{len(vanishing)} of {live} products would vanish at once, more than {self.brake_share:.0%}; none was "
+            f"{len(vanishing)} of {live} products would vanish at once, more than {self.brake_share:.0%} may; none was "
             f"removed. If they are truly gone: soko brake release {self.seller.handle}"
         )
         self.audit.note_event("braked", self.audit.note)

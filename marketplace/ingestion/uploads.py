@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from pathlib import Path
 
 from marketplace.catalog.products import UPLOADED
@@ -31,9 +33,11 @@ def keep_upload(folder: Path, seller_id: int, content: bytes, content_type: str)
         pass
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{seller_id}.{kind}"
-    draft = folder / f"{name}.draft"
-    draft.write_bytes(content)
-    draft.replace(folder / name)
+    descriptor, draft = tempfile.mkstemp(dir=folder, suffix=".draft")
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    Path(draft).chmod(0o644)
+    Path(draft).replace(folder / name)
     return f"{UPLOADED}{name}"
 
 

@@ -48,8 +48,9 @@ class Visit:
             return answer
         self.learned[url] = answer.validators
         if answer.is_unchanged and kept is not None:
-            return Answer(answer.status, kept, answer.url, answer.headers, answer.validators)
-        self.kept.put(url, answer.content)
+            content, headers = kept
+            return Answer(answer.status, content, answer.url, {**headers, **answer.headers}, answer.validators)
+        self.kept.put(url, answer.content, answer.headers)
         return answer
 
     async def refuse_forbidden(self, url: str) -> None:

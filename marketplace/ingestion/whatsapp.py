@@ -99,7 +99,7 @@ class WhatsAppCatalog:
                     return False
             except (SourceRefused, SourceUnavailable):
                 return False
-        return bool(traces)
+        return any(trace.url == self.url for trace in traces)  # none of them is of an address that was given up
 
     async def _scan(self, page: Page) -> Scan:
         traffic = _Traffic(page)
@@ -150,6 +150,7 @@ class _Traffic:
         page.on("requestfinished", self.ended)
         page.on("requestfailed", self.ended)
         page.on("response", self.came)
+        page.on("websocket", self.stopped_only_reading)
 
     @property
     def patience(self) -> float:
@@ -157,8 +158,11 @@ class _Traffic:
 
     def began(self, request: Request) -> None:
         self.asked.add(request)
-        if request.resource_type in SCRIPTED and request.method != "GET":
+        if request.resource_type == "eventsource" or (request.resource_type in SCRIPTED and request.method != "GET"):
             self.only_reads = False
+
+    def stopped_only_reading(self, _: object) -> None:
+        self.only_reads = False
 
     def ended(self, request: Request) -> None:
         self.asked.discard(request)
@@ -169,9 +173,14 @@ class _Traffic:
 
     async def traces(self) -> tuple[Trace, ...]:
         """What to ask again next time; nothing when the page does more than read, which cannot be repeated."""
+        from playwright.async_api import Error
+
         if not self.only_reads or any(answer.status != 200 for answer in self.answers):
             return ()
-        return tuple([await _trace(answer) for answer in self.answers])
+        try:
+            return tuple([await _trace(answer) for answer in self.answers])
+        except Error:  # Chromium no longer holds a body; the scan stands without
+            return ()
 
 
 async def _trace(answer: Response) -> Trace:

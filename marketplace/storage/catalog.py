@@ -85,6 +85,13 @@ def add_seller(warehouse: Warehouse, added: Seller) -> None:
             _record_seller_change(connection, added, moved)
 
 
+def move_source(warehouse: Warehouse, seller_id: int, source_url: str) -> None:
+    """Read a seller's catalogue from another address from now on; nothing else of theirs changes."""
+    with warehouse.begin() as connection:
+        moved = sa.update(sellers_table).where(sellers_table.c.seller_id == seller_id).values(source_url=source_url)
+        connection.execute(moved)
+
+
 def _record_seller_change(connection: sa.Connection, seller: Seller, before: Mapping[str, str | None]) -> None:
     if not before:
         return

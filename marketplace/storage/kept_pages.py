@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+import tempfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -16,21 +20,23 @@ class KeptPages:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def put(self, url: str, content: bytes) -> None:
-        """Keep a body in place of the one before."""
+    def put(self, url: str, content: bytes, headers: Mapping[str, str]) -> None:
+        """Keep a body and the headers that say how to read it, in place of those before."""
         target = self._path(url)
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_suffix(".draft")
-        draft.write_bytes(zlib.compress(content, 1))
-        draft.replace(target)
+        descriptor, draft = tempfile.mkstemp(dir=target.parent, suffix=".draft")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(zlib.compress(json.dumps(dict(headers)).encode() + b"\n" + content, 1))
+        Path(draft).replace(target)
 
-    def get(self, url: str, content_sha256: str) -> bytes | None:
-        """The body of the address, None unless it is the one of that hash."""
+    def get(self, url: str, content_sha256: str) -> tuple[bytes, dict[str, str]] | None:
+        """The body of the address and its headers, None unless the body is the one of that hash."""
         try:
-            content = zlib.decompress(self._path(url).read_bytes())
-        except (OSError, zlib.error):
+            head, _, content = zlib.decompress(self._path(url).read_bytes()).partition(b"\n")
+            headers: dict[str, str] = json.loads(head)
+        except (OSError, zlib.error, ValueError):
             return None
-        return content if hashlib.sha256(content).hexdigest() == content_sha256 else None
+        return (content, headers) if hashlib.sha256(content).hexdigest() == content_sha256 else None
 
     def _path(self, url: str) -> Path:
         name = hashlib.sha256(url.encode()).hexdigest()

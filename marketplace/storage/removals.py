@@ -27,9 +27,9 @@ def open_brake(connection: sa.Connection, seller_id: int) -> Brake | None:
     """The seller's open brake, None without one."""
     columns = brakes.c
     row = connection.execute(
-        sa.select(columns.brake_id, columns.state, columns.vanished).where(
-            columns.seller_id == seller_id, columns.state.in_(OPEN)
-        )
+        sa.select(columns.brake_id, columns.state, columns.vanished)
+        .where(columns.seller_id == seller_id, columns.state.in_(OPEN))
+        .with_for_update()
     ).one_or_none()
     return Brake(row.brake_id, row.state, frozenset(row.vanished)) if row is not None else None
 

@@ -149,7 +149,7 @@ page_validators = Table(
     metadata,
     Column("seller_id", BigInteger, ForeignKey(sellers.c.seller_id), primary_key=True),
     Column("url", Text, primary_key=True),
-    Column("role", Text, nullable=False, comment="listing, product or picture"),
+    Column("role", Text, nullable=False, comment="listing, trace, harvest, product or picture"),
     Column("etag", Text),
     Column("last_modified", Text),
     Column("content_sha256", Text, nullable=False, comment="of the body that was read"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 from uuid import uuid4
 
@@ -81,7 +80,7 @@ def _keep_feed(seller_id: int, content: bytes, content_type: str, shop: Shop) ->
     if seller.source_kind != "feed":
         raise Conflict(f"seller {seller.handle} is read from {seller.source_url}, not from feeds")
     where = keep_upload(shop.settings.uploads_folder, seller_id, content, content_type)
-    catalog.add_seller(shop.warehouse, replace(seller, source_url=where))
+    catalog.move_source(shop.warehouse, seller_id, where)
     asked = ask_for(shop.warehouse, WorkRequest(uuid4().hex, "sync", seller_id))
     return WorkAccepted(request_id=asked.request_id, kind=asked.kind, seller_id=asked.seller_id)
 

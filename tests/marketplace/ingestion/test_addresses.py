@@ -71,6 +71,8 @@ def test_a_host_without_an_address_may_have_one_tomorrow():
         ("::ffff:127.0.0.1", False),
         ("64:ff9b::7f00:1", False),
         ("2002:7f00:1::", False),
+        ("fec0::1", False),
+        ("64:ff9b:1::7f00:1", False),
     ],
 )
 def test_an_address_is_public_or_not_however_it_is_written(address, expected):
@@ -126,6 +128,10 @@ def test_a_name_that_leads_elsewhere_the_second_time_is_asked_once_and_the_check
         "http://0177.0.0.1/",
         "http://127.0.0.1.:80/",
         "http://[::ffff:7f00:1]/",
+        "http://[fe80::1%eth0]/",
+        "http://[fe80::1%25lo]/",
+        "http://[fec0::1]/",
+        "http://[64:ff9b:1::7f00:1]/",
         "http://[64:ff9b::7f00:1]/",
         "gopher://example.com/",
         "data:text/html,hello",
@@ -137,3 +143,9 @@ def test_a_name_that_leads_elsewhere_the_second_time_is_asked_once_and_the_check
 def test_an_address_is_refused_by_its_form_before_anything_is_looked_up_elsewhere(url):
     with pytest.raises(SourceRefused):
         refuse_malformed(url, allow_private=False)
+
+
+def test_a_name_of_hexadecimal_letters_is_a_name(monkeypatch):
+    asked = resolver_of([["8.8.8.8"]], monkeypatch)
+    refuse_malformed("https://cafe.cc/", allow_private=False)
+    assert asked == []  # it is looked up as it is dialled

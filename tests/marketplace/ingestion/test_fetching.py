@@ -294,3 +294,31 @@ def test_attempts_are_bounded(web, page):
     with pytest.raises(SourceUnavailable, match="answered 500"):
         page(web.page("/p", status=500))
     assert web.requests["/p"] == Patience().attempts
+
+
+@pytest.mark.parametrize("status", [501, 520, 522, 599])
+def test_any_server_error_may_be_over_tomorrow(web, page, status):
+    with pytest.raises(SourceUnavailable, match=f"answered {status}"):
+        page(web.page("/p", status=status), attempts=1)
+
+
+def test_a_packed_body_that_was_cut_is_not_taken_for_whole(web, page):
+    packed = gzip.compress(b"kikapu" * 1000)
+    with pytest.raises(SourceUnavailable, match="was cut short"):
+        page(web.page("/cut", packed[:-12], headers={"content-encoding": "gzip"}), attempts=1)
+
+
+def test_a_body_packed_in_several_members_is_read_to_its_end(web, page):
+    packed = gzip.compress(b"kikapu ") + gzip.compress(b"kiondo")
+    assert page(web.page("/two", packed, headers={"content-encoding": "gzip"})).content == b"kikapu kiondo"
+
+
+def test_what_is_known_of_a_page_says_nothing_of_where_it_redirects(web, page):
+    first = page(web.page("/p", "kikapu", headers={"etag": '"1"'}))
+    web.page("/sold-out", "sold out", headers={"etag": '"1"'})
+    web.page("/p", status=302, headers={"location": "/sold-out"})
+    assert page(f"{web.url}/p", known=first.validators).content == b"sold out"
+
+
+def test_a_header_that_cannot_be_kept_is_left_out(web, page):
+    assert page(web.page("/p", "kikapu", headers={"etag": '"caf\xe9"'})).validators.etag is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -156,7 +157,40 @@ def test_pages_that_are_not_found_are_braked_like_those_that_are_not_shown(sync,
     assert sync(6).status == "braked"
     shelf.put("30")
     audit = sync(12)
-    assert (audit.status, audit.gone) == ("done", 30)  # half, and no more than half
+    assert (audit.status, audit.gone) == ("braked", 0)  # half, but a raised brake holds until somebody decides
+
+
+def test_half_of_a_catalogue_may_go_and_no_more(sync, shelf):
+    sync()
+    for ref in list(shelf.products)[:30]:
+        shelf.take_down(ref)
+    assert sync(6).gone == 30
+
+
+def test_new_products_take_no_brake_off(sync, shelf, warehouse):
+    sync()
+    shelf.products = {ref: shelf.products[ref] for ref in list(shelf.products)[:29]}
+    for number in range(60, 90):
+        shelf.put(str(number))  # thirty-one are missing; of the ninety that are live afterwards that is no half
+    assert [sync(hours).status for hours in (6, 12, 18)] == ["braked"] * 3
+    assert len(live_products(warehouse)) == 90
+
+
+def test_a_picture_that_was_lost_here_is_fetched_again(sync, shelf, images, warehouse):
+    sync()
+    shelf.draw("07", picture("blue"))
+    sync(6)
+    [lost] = {one.image_sha256 for one in live_products(warehouse) if one.source_ref == "07"}
+    images.path(lost).unlink()
+    sync(12)
+    assert images.path(lost).exists()
+
+
+def test_a_seller_with_another_currency_has_every_page_read_again(sync, shelf, seller, ingestion):
+    sync()
+    other = replace(seller, currency="UGX")
+    audit = ingestion(lambda opened: opened.sync(other, trigger="command"), hours=6, source=shelf)
+    assert audit.cost.not_modified == 60  # the pictures alone
 
 
 def test_the_brake_can_be_taken_off(shelf, sync):

@@ -16,7 +16,7 @@ KIND_OF_FIELD = """case field
     when 'image_url' then 'image'
     when 'url' then 'link'
     when 'status' then 'back'
-    else field
+    else coalesce(field, 'back')
 end"""
 PRICE = """price_minor || case when price_up_to_minor is null then '' else '-' || price_up_to_minor end || ' ' || currency"""
 FIELDS = {
@@ -175,7 +175,7 @@ def _create_tables() -> None:
         "page_validators",
         sa.Column("seller_id", sa.BigInteger(), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
-        sa.Column("role", sa.Text(), nullable=False, comment="listing, product or picture"),
+        sa.Column("role", sa.Text(), nullable=False, comment="listing, trace, harvest, product or picture"),
         sa.Column("etag", sa.Text(), nullable=True),
         sa.Column("last_modified", sa.Text(), nullable=True),
         sa.Column("content_sha256", sa.Text(), nullable=False, comment="of the body that was read"),
