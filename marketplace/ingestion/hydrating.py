@@ -131,9 +131,11 @@ class Hydrator:
                 await asyncio.gather(*workers, return_exceptions=True)
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def harvested(self, ref: ProductRef) -> str | None:
-        """The hash of what the listing said of a product, None where its own page is read."""
-        return _of_harvest(ref, self.reader).validators.content_sha256 if ref.harvest is not None else None
+    def harvested(self, ref: ProductRef) -> str:
+        """The hash of what the listing said of a product; of the reader where the product's own page is read."""
+        if ref.harvest is not None:
+            return _of_harvest(ref, self.reader).validators.content_sha256
+        return hashlib.sha256(self.reader.encode()).hexdigest()
 
     async def _never_raising(self, ref: ProductRef) -> Hydration:
         try:
@@ -143,7 +145,8 @@ class Hydrator:
             return Hydration(ref, refusals=(Refusal(stage, type(error).__name__, str(error)),))
         except Exception as error:  # whatever one page brings about, it must not stop the others
             log.exception("%s could not be read", ref.source_ref)
-            return Hydration(ref, refusals=(Refusal("read", type(error).__name__, str(error)),))
+            stage = "fetch" if isinstance(error, OSError) else "read"  # a full disk says nothing of the product
+            return Hydration(ref, refusals=(Refusal(stage, type(error).__name__, str(error)),))
 
     async def _read(self, ref: ProductRef) -> Hydration:
         known = self.known.products.get(ref.source_ref)

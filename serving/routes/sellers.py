@@ -22,6 +22,8 @@ from serving.schemas import Problem, WorkAccepted
 from serving.seller_schemas import SellerKept, SellerPage, SellerSent, StateSent
 
 router = APIRouter(prefix="/api/sellers", tags=["sellers"])
+_FILE = {"type": "string", "format": "binary"}
+_FEED = {"requestBody": {"required": True, "content": {kind: {"schema": _FILE} for kind in sorted(BY_CONTENT_TYPE)}}}
 
 
 @router.post("", status_code=201, responses={409: {"model": Problem}})
@@ -64,7 +66,7 @@ def read_seller(seller_id: SellerId, shop: ShopDep) -> SellerKept:
     status_code=202,
     dependencies=[OperatorDep],
     responses={status: {"model": Problem} for status in (401, 403, 404, 409, 413)},
-    openapi_extra={"requestBody": {"required": True, "content": {kind: {} for kind in sorted(BY_CONTENT_TYPE)}}},
+    openapi_extra=_FEED,
 )
 async def put_feed(seller_id: SellerId, request: Request, shop: ShopDep) -> WorkAccepted:
     """Hand over a seller's feed (CSV, TSV, JSON, XLSX or Google Merchant XML) in place of the one before.
