@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from marketplace.catalog.products import Price, Product, Seller
+from marketplace.catalog.products import Product, Seller
 from marketplace.errors import NotFound
+from marketplace.storage.priced import price_from
 from marketplace.storage.tables import product_changes, products, sync_runs
 from marketplace.storage.tables import sellers as sellers_table
 from marketplace.storage.warehouse import Warehouse
@@ -117,20 +117,6 @@ def live_products(warehouse: Warehouse) -> list[Product]:
     with warehouse.begin() as connection:
         rows = connection.execute(sa.select(products).where(~products.c.is_gone).order_by(products.c.product_id))
         return [product_from(row) for row in rows]
-
-
-def price_from(row: sa.Row[Any]) -> Price | None:
-    """The price in a row of the products table, None without one."""
-    if row.price_minor is None:
-        return None
-    return Price(
-        row.price_minor,
-        row.currency,
-        row.price_up_to_minor,
-        kind=row.price_kind or "single",
-        quantity=row.price_quantity or Decimal(1),
-        unit=row.price_unit,
-    )
 
 
 def product_from(row: sa.Row[Any]) -> Product:

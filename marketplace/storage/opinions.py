@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.catalog.opinions import Answered, Question
 from marketplace.catalog.prices import format_price
-from marketplace.catalog.products import Price
 from marketplace.catalog.quality import FACTS
+from marketplace.storage.priced import price_from
 from marketplace.storage.quality import Ranges, judge_these
 from marketplace.storage.tables import product_quality, products, quality_opinions
 from marketplace.storage.warehouse import Warehouse
@@ -89,8 +90,8 @@ def keep(
         judge_these(connection, [question.product_id], ranges, now)
 
 
-def _question(row: sa.Row[tuple[object, ...]]) -> Question:
-    price = None if row.price_minor is None else Price(row.price_minor, row.currency, row.price_up_to_minor)
+def _question(row: sa.Row[Any]) -> Question:
+    price = price_from(row)
     return Question(
         product_id=row.product_id,
         content_hash=row.content_hash,

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.catalog.changes import Change, written
 from marketplace.catalog.products import Product, SourcedProduct, stable_id
+from marketplace.storage.priced import price_values
 from marketplace.storage.tables import product_changes, product_versions, products
 
 STATUS = "status"
@@ -89,7 +90,7 @@ class Writes:
             connection.execute(sa.insert(product_versions), self._versions)
 
     def _row(self, product: SourcedProduct, image_sha256: str | None) -> dict[str, Any]:
-        price, seen_at = product.price, self.sighting.seen_at
+        seen_at = self.sighting.seen_at
         return {
             "seller_id": self.sighting.seller_id,
             "source_ref": product.source_ref,
@@ -97,12 +98,7 @@ class Writes:
             "title": product.title,
             "description": product.description,
             "category": product.category,
-            "price_minor": price.amount_minor if price else None,
-            "price_up_to_minor": price.up_to_minor if price else None,
-            "currency": price.currency if price else None,
-            "price_kind": price.kind if price else None,
-            "price_quantity": price.quantity if price and price.quantity != 1 else None,
-            "price_unit": price.unit if price else None,
+            **price_values(product.price),
             "image_url": product.image_url,
             "image_sha256": image_sha256,
             "in_stock": product.in_stock,

@@ -28,6 +28,7 @@ from marketplace.catalog.quality import (
     judge,
     weighed,
 )
+from marketplace.storage.priced import PRICE, price_from
 from marketplace.storage.tables import (
     pictures,
     product_quality,
@@ -123,7 +124,9 @@ def _has_moved(row: sa.Row[Any], ranges: Ranges) -> bool:
     known = {reason for reason in row.reasons if reason.startswith("picture_") and reason != "picture_missing"}
     if flaws != known or is_unusual != ("price_unusual" in row.reasons):
         return True
-    seen = Judged(row.title, _price(row), 0, row.image_sha256 is not None, usual_price=usual, picture_flaws=_flaws(row))
+    seen = Judged(
+        row.title, price_from(row), 0, row.image_sha256 is not None, usual_price=usual, picture_flaws=_flaws(row)
+    )
     is_sound = row.verdict == "approved" and row.judged_by == "rules"
     return bool(is_sound and row.confidence != confidence_of_sound(seen))
 
@@ -152,7 +155,7 @@ def _verdict(row: sa.Row[Any], ranges: Ranges, now: datetime) -> dict[str, Any]:
 def _judged(row: sa.Row[Any], ranges: Ranges, *, is_doubtful: bool) -> Judged:
     return Judged(
         title=row.title,
-        price=_price(row),
+        price=price_from(row),
         minor_digits=minor_digits(row.currency),
         has_picture=row.image_sha256 is not None,
         description=row.description,
@@ -177,10 +180,6 @@ def _flaws(row: sa.Row[Any]) -> tuple[str, ...] | None:
     if row.image_sha256 is None:
         return ()
     return None if row.flaws is None else tuple(row.flaws)
-
-
-def _price(row: sa.Row[Any]) -> Price | None:
-    return None if row.price_minor is None else Price(row.price_minor, row.currency, row.price_up_to_minor)
 
 
 def _group(row: sa.Row[Any]) -> PriceGroup:
@@ -247,9 +246,5 @@ _PRICED = (
     products.c.product_id,
     products.c.category,
     product_quality.c.inferred_category,
-    products.c.currency,
-    products.c.price_minor,
-    products.c.price_up_to_minor,
-    products.c.price_quantity,
-    products.c.price_unit,
+    *PRICE,
 )

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from marketplace.catalog.products import Price, Verdict
 from marketplace.catalog.quality import JudgedBy
 from marketplace.errors import InputRejected, NotFound
+from marketplace.storage.priced import PRICE, price_from
 from marketplace.storage.quality import judge_these, one_at_a_time, usual_prices, usual_prices_of
 from marketplace.storage.tables import (
     interactions,
@@ -257,9 +258,8 @@ def _reviewable(views: sa.Subquery) -> sa.Select[Any]:
 
 
 def _queued(row: sa.Row[Any]) -> QueuedProduct:
-    price = None if row.price_minor is None else Price(row.price_minor, row.currency, row.price_up_to_minor)
     same = {name: getattr(row, name) for name in _SAME}
-    return QueuedProduct(**same, price=price, reasons=tuple(row.reasons))
+    return QueuedProduct(**same, price=price_from(row), reasons=tuple(row.reasons))
 
 
 _JUDGED = products.join(product_quality, product_quality.c.product_id == products.c.product_id)
@@ -269,9 +269,7 @@ _SHOWN = (
     products.c.title,
     products.c.description,
     products.c.category,
-    products.c.price_minor,
-    products.c.price_up_to_minor,
-    products.c.currency,
+    *PRICE,
     products.c.image_sha256,
     products.c.url,
     products.c.content_hash,

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from marketplace.catalog.products import Price, Verdict
 from marketplace.errors import NotFound
+from marketplace.storage.priced import PRICE, price_from
 from marketplace.storage.tables import product_quality, products, sellers
 from marketplace.storage.warehouse import Warehouse
 
@@ -241,9 +242,7 @@ _PRODUCT = (
     products.c.title,
     products.c.description,
     products.c.category,
-    products.c.price_minor,
-    products.c.price_up_to_minor,
-    products.c.currency,
+    *PRICE,
     products.c.image_sha256,
     products.c.in_stock,
     products.c.is_gone,
@@ -261,13 +260,12 @@ _SELLER = (
 
 
 def _product(row: sa.Row[Any]) -> ShelfProduct:
-    price = None if row.price_minor is None else Price(row.price_minor, row.currency, row.price_up_to_minor)
     return ShelfProduct(
         product_id=row.product_id,
         title=row.title,
         description=row.description,
         category=row.category,
-        price=price,
+        price=price_from(row),
         image_sha256=row.image_sha256,
         in_stock=row.in_stock,
         is_gone=row.is_gone,

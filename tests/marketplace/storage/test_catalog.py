@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
 
 from marketplace.catalog.changes import Change
+from marketplace.catalog.prices import format_price
 from marketplace.catalog.products import Price, Seller, SourcedProduct, stable_id
 from marketplace.errors import NotFound
 from marketplace.storage.catalog import add_seller, live_products, seller, sellers
 from marketplace.storage.product_writes import Sighting, Writes
 from marketplace.storage.quality import judge_products
+from marketplace.storage.shelf import on_shelf
 from marketplace.storage.syncs import ScannedRef, add_scan
 from marketplace.storage.tables import product_changes, product_quality
 
@@ -84,6 +87,14 @@ def test_a_product_reads_back_as_it_was_shown(kept):
     assert (basket.title, basket.price) == ("Sisal basket", Price(85_000, "KES", 90_000))
     assert basket.content_hash == BASKET.content_hash(None)
     assert basket.product_id == stable_id("product", AMINA.seller_id, "1")
+
+
+def test_shoppers_see_what_a_price_is_for(kept):
+    basket = replace(BASKET, price=Price(45_000, "KES", kind="from", quantity=Decimal(2), unit="kg"))
+    store(kept, basket, kind="price")
+    judge_products(kept, NOW)
+    shown = on_shelf(kept, [stable_id("product", AMINA.seller_id, "1")])
+    assert [format_price(one.price) for one in shown] == ["from KSh 450 for 2 kg"]
 
 
 def test_what_is_gone_is_not_live(kept):
