@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from marketplace.ingestion.sync import Ingestion, SyncAudit
+from marketplace.ingestion.audits import SyncAudit
+from marketplace.ingestion.sync import Ingestion
 from marketplace.local.market import draw_market
 from marketplace.local.network import answers, free_port, wait_until
 from marketplace.local.postgres import EmbeddedPostgres

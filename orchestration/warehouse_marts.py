@@ -76,8 +76,9 @@ def _dbt() -> str:
 
 
 def _parse(found: DbtProject) -> None:
+    whole = "--no-partial-parse"  # a partial parse drops what `_tests.yml` says of the singular tests, and their checks
     done = subprocess.run(
-        [_dbt(), "--no-use-colors", "parse", "--project-dir", str(FOLDER), "--profiles-dir", str(FOLDER)],
+        [_dbt(), "--no-use-colors", whole, "parse", "--project-dir", str(FOLDER), "--profiles-dir", str(FOLDER)],
         capture_output=True,
         text=True,
         check=False,

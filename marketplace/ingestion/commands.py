@@ -15,8 +15,9 @@ from marketplace.catalog.onboarding import HOME_MARKET, Profile, handle_of, sell
 from marketplace.catalog.products import Seller, SellerState, SourceKind
 from marketplace.errors import Conflict
 from marketplace.ingestion.addresses import refuse_unfit
+from marketplace.ingestion.audits import SyncAudit
 from marketplace.ingestion.feed_files import read_whole
-from marketplace.ingestion.sync import SyncAudit, sync_seller
+from marketplace.ingestion.sync import sync_seller
 from marketplace.settings import Settings
 from marketplace.storage import catalog
 from marketplace.storage.images import Images

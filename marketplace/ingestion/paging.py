@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from marketplace.errors import MarketplaceError
@@ -93,3 +93,15 @@ def named(what: str, names: Sequence[str]) -> str:
         return ""
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return f"{what}: {', '.join(names[:MOST_NAMED])}{more}"
+
+
+def refs_of(found: Iterable[ProductRef | None], *, page: int) -> tuple[list[ProductRef], list[str]]:
+    """The products of a page of an API, and a flaw for each that has no id: nobody knows which one it is."""
+    refs: list[ProductRef] = []
+    flaws: list[str] = []
+    for place, ref in enumerate(found, 1):
+        if ref is None:
+            flaws.append(f"product {place} of page {page} has no id")
+        else:
+            refs.append(ref)
+    return refs, flaws

@@ -17,7 +17,7 @@ from marketplace.errors import FeedRejected, InputRejected, SourceRefused, Sourc
 from marketplace.ingestion.claims import Claim, Offer, product_from, storable, text_of
 from marketplace.ingestion.json_pages import json_of
 from marketplace.ingestion.markup.html import plain_text
-from marketplace.ingestion.paging import Leaf, walk
+from marketplace.ingestion.paging import Leaf, refs_of, walk
 from marketplace.ingestion.sources import ProductRef, Scan
 from marketplace.ingestion.web import Web
 from marketplace.settings import Settings
@@ -97,13 +97,7 @@ class Shopify:
         if not isinstance(products, list):
             raise FeedRejected(f"{url} has no list of products")
         number = int(url.rpartition("=")[2])
-        refs, flaws = [], []
-        for place, product in enumerate(products, 1):
-            ref = self._ref(product, currency)
-            if ref is None:
-                flaws.append(f"product {place} of page {number} has no id")
-            else:
-                refs.append(ref)
+        refs, flaws = refs_of((self._ref(product, currency) for product in products), page=number)
         return Leaf(refs, self._page(number + 1) if products else None, flaws=flaws)
 
     def _ref(self, product: Any, currency: str) -> ProductRef | None:

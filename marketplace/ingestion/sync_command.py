@@ -14,7 +14,9 @@ from rich.table import Table
 
 from marketplace.catalog.products import Seller
 from marketplace.errors import InputRejected, MarketplaceError, NotFound
-from marketplace.ingestion.sync import Ingestion, StepTold, SyncAudit
+from marketplace.ingestion.audits import SyncAudit
+from marketplace.ingestion.reading import StepTold
+from marketplace.ingestion.sync import Ingestion
 from marketplace.settings import Settings
 from marketplace.storage import catalog
 from marketplace.storage.images import Images

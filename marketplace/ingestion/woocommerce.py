@@ -16,7 +16,7 @@ from marketplace.errors import FeedRejected, InputRejected, PriceUnreadable
 from marketplace.ingestion.claims import Claim, Offer, product_from, storable, text_of
 from marketplace.ingestion.json_pages import json_of
 from marketplace.ingestion.markup.html import plain_text
-from marketplace.ingestion.paging import Leaf, walk
+from marketplace.ingestion.paging import Leaf, refs_of, walk
 from marketplace.ingestion.sources import ProductRef, Scan
 from marketplace.ingestion.web import Web
 from marketplace.settings import Settings
@@ -93,13 +93,7 @@ class WooCommerce:
             raise FeedRejected(f"{url} has no list of products")
         number = int(url.rpartition("=")[2])
         pages, promised = _number(answer.headers.get("x-wp-totalpages")), _number(answer.headers.get("x-wp-total"))
-        refs, flaws = [], []
-        for place, product in enumerate(products, 1):
-            ref = _ref(product)
-            if ref is None:
-                flaws.append(f"product {place} of page {number} has no id")
-            else:
-                refs.append(ref)
+        refs, flaws = refs_of(map(_ref, products), page=number)
         leads_on = number < pages if pages is not None else bool(products)
         return Leaf(refs, self._page(number + 1) if leads_on else None, promised, flaws)
 

@@ -10,7 +10,8 @@ import dagster as dg
 from pydantic import Field
 
 from marketplace.catalog.products import Seller
-from marketplace.ingestion.sync import Ingestion, SyncAudit
+from marketplace.ingestion.audits import SyncAudit
+from marketplace.ingestion.sync import Ingestion
 from marketplace.storage import audit, catalog
 from marketplace.storage.brakes import open_brakes
 from marketplace.storage.images import Images

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from marketplace.errors import SourceUnavailable, StoreUnreachable
+from marketplace.ingestion.politeness import Patience
 from marketplace.ingestion.sync import Ingestion
 from marketplace.storage.catalog import live_products
 from marketplace.storage.syncs import close_forsaken_scans
@@ -308,6 +309,19 @@ def test_a_product_that_keeps_failing_is_left_alone_ever_longer_and_then_for_goo
     with warehouse.begin() as connection:
         letter = connection.execute(sa.select(dead_letters)).one()
     assert (letter.state, letter.attempts, letter.reason) == ("dead", 5, "'abc' is no price")
+
+
+def test_what_was_never_read_comes_first_so_that_a_slow_host_gets_to_all(sync, shelf, web, settings, ingestion, seller):
+    web.page("/robots.txt", "User-agent: *\nCrawl-delay: 0.05\n", kind="text/plain")
+    brief = Patience(attempts=1, host_seconds=2.0)
+
+    def work(opened):
+        return opened.sync(seller, trigger="command")
+
+    first = ingestion(work, source=shelf, patience=brief)
+    again = ingestion(work, source=shelf, patience=brief, hours=6)
+    assert 0 < first.hydrated < 60
+    assert again.new > 0  # not the same ones once more
 
 
 def test_a_host_that_is_down_makes_no_dead_letters(sync, shelf, warehouse):
