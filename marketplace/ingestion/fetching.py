@@ -26,7 +26,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from marketplace.errors import SourceRefused, SourceUnavailable
 from marketplace.ingestion.addresses import CheckedResolver, refuse_malformed
-from marketplace.ingestion.politeness import Host, LeftToNextRun, Patience, Tally
+from marketplace.ingestion.politeness import Host, LeftToNextRun, Patience, Tally, Turn
 from marketplace.ingestion.web import GONE, Answer, Validators
 from marketplace.settings import Settings
 
@@ -164,14 +164,14 @@ class Fetcher:
             refuse_malformed(errand.url, allow_private=self.settings.allow_private_hosts)
             if errand.asks_leave:
                 await self.refuse_forbidden(errand.url, errand.tally)
-            async with self.host(errand.url).turn(errand.tally):
-                answer, onward = await self._hop(errand)
+            async with self.host(errand.url).turn(errand.tally) as turn:
+                answer, onward = await self._hop(errand, turn)
             if onward is None:
                 return answer
             errand = replace(errand, url=_joined(errand.url, onward), is_onward=True)
         raise SourceRefused(f"{errand.url} redirects more than {MOST_REDIRECTS} times")
 
-    async def _hop(self, errand: Errand) -> tuple[Answer, str | None]:
+    async def _hop(self, errand: Errand, turn: Turn) -> tuple[Answer, str | None]:
         host = self.host(errand.url)
         errand.tally.requests += 1
         try:
@@ -179,16 +179,16 @@ class Fetcher:
                 if sent.status in BUSY or sent.status >= SERVER_ERROR:
                     raise Busy(errand.url, sent.status, _retry_after(sent.headers))
                 answer = await _answer(sent, errand)
-                host.answered()
+                host.answered(turn)
                 onward = sent.headers.get("location") if sent.status in REDIRECTS else None
                 return answer, onward
         except Busy as error:
-            host.failed(error.pause, is_overloaded=error.is_overloaded)
+            host.failed(turn, error.pause, is_overloaded=error.is_overloaded)
             raise
         except aiohttp.InvalidURL as error:
             raise SourceRefused(f"{errand.url} cannot be read: {error}") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            host.failed()
+            host.failed(turn)
             reason = "too slow" if isinstance(error, TimeoutError) else type(error).__name__
             raise SourceUnavailable(f"{errand.url} did not answer: {reason}") from error
 

@@ -62,6 +62,14 @@ class Tally:
     polite_seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The right to send one request; a trial goes first after a failure, and was sent after so many openings."""
+
+    is_trial: bool
+    openings: int
+
+
 @dataclass(slots=True)
 class Host:
     """One host in one run."""
@@ -79,6 +87,7 @@ class Host:
     _quiet_until: float = 0.0
     _in_a_row: int = 0
     _openings: int = 0
+    _is_open: bool = False
     _is_trying: bool = False
     _recent: deque[bool] = field(default_factory=lambda: deque(maxlen=RECENT))
 
@@ -93,7 +102,7 @@ class Host:
         self.pace = max(self.pace, self.base_pace)
 
     @asynccontextmanager
-    async def turn(self, tally: Tally) -> AsyncIterator[None]:
+    async def turn(self, tally: Tally) -> AsyncIterator[Turn]:
         """The right to send one request, once the host's pace, pause and breaker allow it.
 
         Raises
@@ -103,37 +112,49 @@ class Host:
         """
         self._refuse_given_up()
         async with self._places:
-            await self._wait(tally)
+            turn = await self._wait(tally)
             try:
-                yield
+                yield turn
             finally:
-                self._is_trying = False
+                if turn.is_trial:
+                    self._is_trying = False
 
-    def answered(self) -> None:
+    def answered(self, turn: Turn) -> None:
         """The host answered as a healthy one does."""
+        if self._is_left_to_the_trial(turn):
+            return
+        self._is_open = False
         self._in_a_row = 0
         self._recent.append(True)
         self.pace = self.base_pace if self.pace * RECOVERY < FIRST_PACE else max(self.base_pace, self.pace * RECOVERY)
 
-    def failed(self, pause: float | None = None, *, is_overloaded: bool = False) -> None:
+    def failed(self, turn: Turn, pause: float | None = None, *, is_overloaded: bool = False) -> None:
         """The host did not answer, or asked for patience; `pause` is the seconds it named."""
-        self._in_a_row += 1
-        self._recent.append(False)
         now = self.patience.clock()
         if pause:
             self._quiet_until = max(self._quiet_until, now + pause)
+        if self._is_left_to_the_trial(turn):
+            return
+        self._in_a_row += 1
+        self._recent.append(False)
+        if pause:
             return
         if is_overloaded and self._in_a_row > 1:  # one refusal among many answers is no overload
             self.pace = min(SLOWEST_PACE, max(FIRST_PACE, 2 * self.pace))
         if self._is_failing() and now >= self._quiet_until:
             self._quiet_until = now + self.patience.open_seconds * 2**self._openings
             self._openings += 1
+            self._is_open = True
             self._recent.clear()
 
     @property
     def is_given_up(self) -> bool:
         """Whether the host is left to the next run."""
         return self._openings >= self.patience.most_openings
+
+    def _is_left_to_the_trial(self, turn: Turn) -> bool:
+        """Whether the breaker is open and the request was sent before: what became of it is old news."""
+        return self._is_open and not (turn.is_trial and turn.openings == self._openings)
 
     def _is_failing(self) -> bool:
         half = len(self._recent) >= FEWEST and self._recent.count(False) * 2 >= len(self._recent)
@@ -143,7 +164,7 @@ class Host:
         if self.is_given_up:
             raise LeftToNextRun(f"{self.origin} kept failing and is left to the next run")
 
-    async def _wait(self, tally: Tally) -> None:
+    async def _wait(self, tally: Tally) -> Turn:
         """Half-open after a pause: one request goes first, the others wait for its outcome."""
         while True:
             self._refuse_given_up()
@@ -156,9 +177,10 @@ class Host:
                     f"more than is left of its {self.patience.host_seconds:.0f}; it is left to the next run"
                 )
             if start <= now and not (self._in_a_row and self._is_trying):
-                self._is_trying = self._in_a_row > 0
+                turn = Turn(self._in_a_row > 0, self._openings)
+                self._is_trying |= turn.is_trial
                 self._next_start = now + self.pace
-                return
+                return turn
             pause = max(start - now, 0.01)
             tally.polite_seconds += pause
             await self.patience.sleep(pause)
