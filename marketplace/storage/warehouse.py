@@ -15,6 +15,8 @@ from sqlalchemy.engine import make_url
 
 from marketplace.errors import ConfigurationError, StoreUnreachable
 
+CONNECT = {"connect_timeout": 5, "options": "-c timezone=utc"}
+
 
 class Warehouse:
     """A bounded pool of connections to the database that holds truth and marts."""
@@ -35,8 +37,10 @@ class Warehouse:
             max_overflow=5,
             pool_timeout=10,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": 5, "options": "-c timezone=utc"},
+            connect_args=CONNECT,
         )
+        # A lock lasts as long as the work beneath it, and that work takes its connections from the pool.
+        self._locks = sa.create_engine(self.url, poolclass=sa.NullPool, connect_args=CONNECT)
 
     @property
     def where(self) -> str:
@@ -59,14 +63,15 @@ class Warehouse:
     def held(self, key: int) -> Iterator[bool]:
         """Whether the advisory lock of this key was free; if so it is ours to the end of the block.
 
-        Postgres frees it with the session, so a process that was killed holds nothing.
+        Postgres frees it with the session, so a process that was killed holds nothing. The session is the lock's own:
+        however many are held at once, the pool stays free for the work beneath them.
 
         Raises
         ------
         StoreUnreachable
             As `begin`.
         """
-        with self._in_our_words(), self.engine.connect() as connection:
+        with self._in_our_words(), self._locks.connect() as connection:
             is_ours = bool(connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar_one())
             connection.commit()
             try:
