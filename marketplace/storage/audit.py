@@ -19,6 +19,8 @@ from marketplace.storage.tables import (
 )
 from marketplace.storage.warehouse import Warehouse
 
+READ = ("done", "partial", "braked")  # of a sync that got to the end of its scan
+
 
 @dataclass(frozen=True, slots=True)
 class Scouted:
@@ -38,17 +40,28 @@ def scouted(warehouse: Warehouse, sync_id: str) -> Scouted:
 
 
 def open_scans(warehouse: Warehouse) -> list[Scouted]:
-    """The newest scan of each seller, where it waits to be hydrated; an older one is superseded by it."""
+    """The newest scan of each seller, where it waits to be hydrated; an older one is superseded by it.
+
+    Sellers who were never read come first, then those who were read longest ago, so that runs that keep being killed
+    still get to all of them.
+    """
     newest = (
         sa.select(sync_runs.c.sync_id)
         .distinct(sync_runs.c.seller_id)
         .order_by(sync_runs.c.seller_id, sync_runs.c.started_at.desc())
     )
+    read = (
+        sa.select(sync_runs.c.seller_id, sa.func.max(sync_runs.c.started_at).label("last_at"))
+        .where(sync_runs.c.status.in_(READ))
+        .group_by(sync_runs.c.seller_id)
+        .subquery()
+    )
     with warehouse.begin() as connection:
         rows = connection.execute(
             _scans()
+            .outerjoin(read, read.c.seller_id == sync_runs.c.seller_id)
             .where(sync_runs.c.status == "scouted", sync_runs.c.sync_id.in_(newest))
-            .order_by(sync_runs.c.seller_id)
+            .order_by(read.c.last_at.nulls_first(), sync_runs.c.started_at, sync_runs.c.seller_id)
         )
         return [Scouted(*row) for row in rows]
 
