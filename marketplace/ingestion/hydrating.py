@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -111,7 +111,7 @@ class Hydrator:
         self.reader = f"{source.reader} {currency}"
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read")
 
-    async def read(self, refs: Sequence[ProductRef]) -> AsyncIterator[Hydration]:
+    async def read(self, refs: Sequence[ProductRef]) -> AsyncGenerator[Hydration]:
         """One outcome for each product, as they come; one bad product stops no other."""
         waiting = iter(refs)
         done: asyncio.Queue[Hydration] = asyncio.Queue(2 * self.at_once)

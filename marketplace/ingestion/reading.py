@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -67,12 +68,13 @@ class Reading:
         refs = [ProductRef(ref.source_ref, ref.url, ref.harvest) for ref in self.scan.refs]
         due = sorted((ref for ref in refs if not self._is_left_alone(ref)), key=self._last_read)
         done = len(refs) - len(due)
-        async for batch in _batches(self.hydrator.read(due), BATCH):
-            tell(progress, "fetched", done, len(refs))
-            await asyncio.to_thread(self._store, batch)
-            done += len(batch)
-            tell(progress, "stored", done, len(refs))
-            log.info("%s: read %d of %d products", self.seller.handle, done, len(refs))
+        async with aclosing(self.hydrator.read(due)) as outcomes, aclosing(_batches(outcomes, BATCH)) as batches:
+            async for batch in batches:
+                tell(progress, "fetched", done, len(refs))
+                await asyncio.to_thread(self._store, batch)
+                done += len(batch)
+                tell(progress, "stored", done, len(refs))
+                log.info("%s: read %d of %d products", self.seller.handle, done, len(refs))
         if self.scan.is_complete:
             self.vanished |= self.known.keys() - {ref.source_ref for ref in refs}
         await asyncio.to_thread(self._remove)
@@ -216,7 +218,7 @@ def _scanned(page: PageSeen) -> ScannedPage:
     return ScannedPage(page.url, page.role, seen.etag, seen.last_modified, seen.content_sha256, page.read_as)
 
 
-async def _batches(items: AsyncIterator[Hydration], size: int) -> AsyncIterator[list[Hydration]]:
+async def _batches(items: AsyncIterator[Hydration], size: int) -> AsyncGenerator[list[Hydration]]:
     batch: list[Hydration] = []
     async for item in items:
         batch.append(item)

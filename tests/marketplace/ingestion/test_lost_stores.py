@@ -1,17 +1,20 @@
-"""Stores that go away in the middle of a sync: it fails at once, and the next one ends as if nothing had been."""
+"""Stores that go away or are full in the middle of a sync: it fails, and the next ends as if nothing had been."""
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+import sqlalchemy as sa
 
 from marketplace.errors import StoreUnreachable
-from marketplace.ingestion.sync import sync_seller
+from marketplace.ingestion.sync import Ingestion, sync_seller
 from marketplace.local.network import free_port
 from marketplace.local.postgres import EmbeddedPostgres
 from marketplace.storage.catalog import add_seller, live_products
 from marketplace.storage.warehouse import Warehouse
 
-from .conftest import NOW
+from .conftest import NOW, QUICK
 
 
 @pytest.fixture
@@ -51,3 +54,22 @@ def test_postgres_killed_in_the_middle_of_a_sync_loses_nothing_that_was_acknowle
     assert (audit.status, audit.new, audit.unchanged) == ("done", 10, 50)
     assert len({one.source_ref for one in live_products(warehouse)}) == 60
     warehouse.close()
+
+
+def test_when_storing_fails_nothing_is_read_any_more(warehouse, shelf, seller, images, settings):
+    for number in range(60, 200):
+        shelf.put(f"{number}")
+
+    def progress(step, done, total):
+        if step == "fetched":
+            with warehouse.begin() as connection:
+                connection.execute(sa.text("alter table catalog.products rename to elsewhere"))
+
+    async def main():
+        async with Ingestion(warehouse, images, settings, source_of=lambda *_: shelf, patience=QUICK) as opened:
+            with pytest.raises(sa.exc.ProgrammingError, match="catalog.products"):
+                await opened.sync(seller, trigger="command", progress=progress)
+            return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert asyncio.run(main()) == set()
+    assert sum(shelf.web.requests.values()) < 2 * 200
