@@ -67,7 +67,7 @@ def test_when_storing_fails_nothing_is_read_any_more(warehouse, shelf, seller, i
 
     async def main():
         async with Ingestion(warehouse, images, settings, source_of=lambda *_: shelf, patience=QUICK) as opened:
-            with pytest.raises(sa.exc.ProgrammingError, match="catalog.products"):
+            with pytest.raises(sa.exc.ProgrammingError, match=r"catalog\.products"):
                 await opened.sync(seller, trigger="command", progress=progress)
             return asyncio.all_tasks() - {asyncio.current_task()}
 
