@@ -9,6 +9,7 @@
     * FeedRejected        a feed cannot be read as a whole
   * NotFound              nothing is known under that key
   * Conflict              what is asked does not fit what is kept; a person must decide
+  * QuotaSpent            somebody has had their share for now; later there is another
   * ConfigurationError    a setting or an installation is wrong; a person must mend it
   * ArtifactUnavailable   a model or index is missing, or of another version
   * PublicationRefused    a new index or model failed its check; the old one stays
@@ -58,6 +59,16 @@ class NotFound(MarketplaceError):
 
 class Conflict(MarketplaceError):
     """What is asked does not fit what is kept; the message names both."""
+
+
+class QuotaSpent(MarketplaceError):
+    """Somebody has had their share for now; after `wait_seconds` there is another."""
+
+    retryable = True
+
+    def __init__(self, message: str, wait_seconds: int) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
 
 
 class ConfigurationError(MarketplaceError):

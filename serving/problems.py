@@ -22,6 +22,7 @@ from marketplace.errors import (
     InputRejected,
     MarketplaceError,
     NotFound,
+    QuotaSpent,
     SourceRefused,
     StoreUnreachable,
 )
@@ -35,6 +36,7 @@ _STATUS: dict[type[MarketplaceError], HTTPStatus] = {
     SourceRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
+    QuotaSpent: HTTPStatus.TOO_MANY_REQUESTS,
     ArtifactUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
     ConfigurationError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -57,7 +59,8 @@ def answer_with_problems(app: FastAPI, page: Page) -> None:
         status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), HTTPStatus(500))
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.warning("request %s: %s: %s", request_id(request), type(error).__name__, error)
-        headers = {"Retry-After": RETRY_SECONDS} if error.retryable else {}
+        wait = str(error.wait_seconds) if isinstance(error, QuotaSpent) else RETRY_SECONDS
+        headers = {"Retry-After": wait} if error.retryable else {}
         return respond(request, page, status, said(error), kind=_slug(type(error).__name__), headers=headers)
 
     async def http(request: Request, error: HTTPException) -> Response:

@@ -427,6 +427,16 @@ work_requests = Table(
     comment="What the API asked the orchestrator to do.",
 )
 
+feed_uploads = Table(
+    "feed_uploads",
+    metadata,
+    Column("seller_id", BigInteger, ForeignKey(sellers.c.seller_id), primary_key=True),
+    Column("hour_began_at", Instant, nullable=False, comment="with the first feed that was counted in it"),
+    Column("uploads", Integer, nullable=False, comment="feeds handed over in that hour, broken ones included"),
+    schema="raw",
+    comment="How many feeds each seller handed over in their current hour. One row per seller.",
+)
+
 publications = Table(
     "publications",
     metadata,

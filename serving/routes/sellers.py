@@ -16,8 +16,9 @@ from marketplace.ingestion.feed_kinds import BY_CONTENT_TYPE
 from marketplace.ingestion.uploads import keep_upload
 from marketplace.storage import catalog
 from marketplace.storage.onboarding import sellers_in, set_state, take_in
+from marketplace.storage.quotas import count_upload
 from marketplace.storage.requests import WorkRequest, ask_for
-from serving.dependencies import TEXT, Limit, OperatorDep, SellerId, Shop, ShopDep
+from serving.dependencies import TEXT, Limit, OperatorDep, SellerId, Shop, ShopDep, now
 from serving.schemas import Problem, WorkAccepted
 from serving.seller_schemas import SellerKept, SellerPage, SellerSent, StateSent
 
@@ -65,13 +66,14 @@ def read_seller(seller_id: SellerId, shop: ShopDep) -> SellerKept:
     "/{seller_id}/feed",
     status_code=202,
     dependencies=[OperatorDep],
-    responses={status: {"model": Problem} for status in (401, 403, 404, 409, 413)},
+    responses={status: {"model": Problem} for status in (401, 403, 404, 409, 413, 429)},
     openapi_extra=_FEED,
 )
 async def put_feed(seller_id: SellerId, request: Request, shop: ShopDep) -> WorkAccepted:
     """Hand over a seller's feed (CSV, TSV, JSON, XLSX or Google Merchant XML) in place of the one before.
 
-    It is read at once and with every heartbeat. Needs the operator's token where one is set.
+    It is read at once and with every heartbeat. A seller may hand over only so many in an hour; one more is answered
+    429 with `Retry-After`. Needs the operator's token where one is set.
     """
     content = await request.body()
     return await run_in_threadpool(_keep_feed, seller_id, content, request.headers.get("content-type", ""), shop)
@@ -81,6 +83,7 @@ def _keep_feed(seller_id: int, content: bytes, content_type: str, shop: Shop) ->
     seller = catalog.seller(shop.warehouse, seller_id)
     if seller.source_kind != "feed":
         raise Conflict(f"seller {seller.handle} is read from {seller.source_url}, not from feeds")
+    count_upload(shop.warehouse, seller, per_hour=shop.settings.feed_uploads_per_hour, now=now())
     where = keep_upload(shop.settings.uploads_folder, seller_id, content, content_type)
     catalog.move_source(shop.warehouse, seller_id, where)
     asked = ask_for(shop.warehouse, WorkRequest(uuid4().hex, "sync", seller_id))

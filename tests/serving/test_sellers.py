@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -229,3 +230,47 @@ def test_a_feed_is_handed_over_only_for_sellers_of_feeds_by_who_may(fresh: TestC
     assert fresh.put("/api/sellers/7/feed", content=FEED, headers=csv).status_code == 404
     assert fresh.post("/api/sellers", json=NJERI | {"source_url": ""}).status_code == 422
     assert production.put("/api/sellers/7/feed", content=FEED, headers=csv).status_code == 401
+
+
+def test_a_seller_who_hands_over_without_end_is_told_when_to_come_again_by_every_process_of_the_api(
+    nowhere: Settings, encoder: Encoder
+) -> None:
+    few = nowhere.model_copy(update={"feed_uploads_per_hour": 5})
+    csv = {"content-type": "text/csv"}
+    with (
+        TestClient(create_app(few, load=lambda: encoder)) as one,
+        TestClient(create_app(few, load=lambda: encoder)) as other,
+    ):
+        names = ("Pwani Baskets", "Kitui Honey")
+        sent = [{"name": name, "country": "KE", "source_kind": "feed"} for name in names]
+        busy, quiet = (f"/api/sellers/{one.post('/api/sellers', json=who).json()['seller_id']}/feed" for who in sent)
+
+        def hand_over(number: int) -> Any:
+            return (one, other)[number % 2].put(busy, content=FEED, headers=csv)
+
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(hand_over, range(60)))
+        assert other.put(quiet, content=FEED, headers=csv).status_code == 202
+    assert sorted(answer.status_code for answer in answers) == [202] * 5 + [429] * 55
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert 0 < int(refused.headers["retry-after"]) <= 3600
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.json() | {"request_id": ""} == {
+        "type": "urn:soko:problem:quota-spent",
+        "title": "Too Many Requests",
+        "status": 429,
+        "detail": "seller pwani-baskets may hand over 5 feeds in an hour, and did; try again later",
+        "instance": busy,
+        "request_id": "",
+    }
+
+
+def test_a_broken_feed_counts_and_one_for_another_kind_of_seller_does_not(nowhere: Settings, encoder: Encoder) -> None:
+    few, csv = nowhere.model_copy(update={"feed_uploads_per_hour": 2}), {"content-type": "text/csv"}
+    with TestClient(create_app(few, load=lambda: encoder)) as client:
+        shop = client.post("/api/sellers", json=NJERI).json()["seller_id"]
+        sent = {"name": "Pwani Baskets", "country": "KE", "source_kind": "feed"}
+        seller_id = client.post("/api/sellers", json=sent).json()["seller_id"]
+        asked = [(shop, FEED)] * 3 + [(seller_id, b"<html>log in</html>")] * 2 + [(seller_id, FEED)]
+        answers = [client.put(f"/api/sellers/{who}/feed", content=content, headers=csv) for who, content in asked]
+    assert [answer.status_code for answer in answers] == [409] * 3 + [422] * 2 + [429]
