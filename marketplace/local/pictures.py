@@ -28,17 +28,20 @@ def draw_picture(product: SampleProduct) -> bytes:
     size = (WIDTH, int(generator.choice([560, 640, 720, 800, 860])))
     large = (size[0] * SCALE, size[1] * SCALE)
     ground = _ground(size, GROUNDS[int(generator.integers(len(GROUNDS)))])
-    outline, details = Image.new("L", large, 0), Image.new("RGBA", large, (0, 0, 0, 0))
+    outline = Image.new("L", large, 0)
     SHAPES[product.category](ImageDraw.Draw(outline), _box(large), generator)
-    DETAILS.get(product.category, _no_detail)(ImageDraw.Draw(details), _box(large), COLOURS[product.colour])
     hand = np.random.default_rng(stable_id("hand", product.copies or product.ref))
     turn, place = hand.uniform(-TURN, TURN), (int(hand.uniform(-AWAY, AWAY)), int(hand.uniform(-AWAY, AWAY)))
     shape = outline.reduce(SCALE).rotate(turn, Image.Resampling.BICUBIC, translate=place)
-    details = details.reduce(SCALE).rotate(turn, Image.Resampling.BICUBIC, translate=place)
-    cloth = _shaded(_cloth(size, COLOURS[product.colour], product.pattern, generator), _box(size))
     ground.paste(Image.new("RGB", size, "#4a3f35"), (0, 0), _shadow(shape))
-    ground.paste(cloth, (0, 0), shape)
-    ground.paste(details, (0, 0), details)
+    seen = shape.getbbox() or (0, 0, *size)
+    cloth = _cloth(size, seen, COLOURS[product.colour], product.pattern, generator)
+    ground.paste(cloth, seen, shape.crop(seen))
+    if draw_detail := DETAILS.get(product.category):
+        details = Image.new("RGBA", large, (0, 0, 0, 0))
+        draw_detail(ImageDraw.Draw(details), _box(large), COLOURS[product.colour])
+        details = details.reduce(SCALE).rotate(turn, Image.Resampling.BICUBIC, translate=place)
+        ground.paste(details, (0, 0), details)
     target = io.BytesIO()
     ground.save(target, "JPEG", quality=88)
     return target.getvalue()
@@ -249,10 +252,6 @@ def _headwrap_detail(draw: ImageDraw.ImageDraw, box: Box, colour: str) -> None:
         _line(draw, box, _smooth([start, middle, end, middle], 4), "#3b2a2055", 3)
 
 
-def _no_detail(draw: ImageDraw.ImageDraw, box: Box, colour: str) -> None:
-    return
-
-
 DETAILS: Mapping[str, Callable[[ImageDraw.ImageDraw, Box, str], None]] = {
     "Shoes": _shoe_detail,
     "Sandals": _sandal_detail,
@@ -275,45 +274,55 @@ def _ground(size: tuple[int, int], colour: str) -> Image.Image:
     return Image.fromarray(shaded).resize(size, Image.Resampling.BICUBIC)
 
 
-def _cloth(size: tuple[int, int], colour: str, pattern: str, generator: np.random.Generator) -> Image.Image:
-    width, height = size
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+def _cloth(
+    size: tuple[int, int], seen: tuple[int, int, int, int], colour: str, pattern: str, generator: np.random.Generator
+) -> Image.Image:
+    """The part of the cloth that is seen, as large as that part."""
+    left, top, right, bottom = seen
+    x = np.arange(left, right, dtype=np.float32)[None, :]
+    y = np.arange(top, bottom, dtype=np.float32)[:, None]
     period = float(generator.choice([36, 48, 64]))
     main = _rgb(colour)
     second = _rgb(list(COLOURS.values())[int(generator.integers(len(COLOURS)))])
     third = _rgb("#f6e7c8")
-    layer = _level(pattern, x, y, period)  # 0 ground, 1 figure, 2 accent
+    layer = np.broadcast_to(_level(pattern, x, y, period), (bottom - top, right - left))  # 0 ground, 1 figure, 2 accent
     colours = np.stack([main, 0.35 * main + 0.65 * second, third])
-    woven = colours[layer] * (0.97 + 0.03 * np.sin(x * 1.9) * np.sin(y * 1.9))[..., None]
-    return Image.fromarray(np.clip(woven, 0, 255).astype(np.uint8))
+    woven = colours.take(layer, axis=0)
+    woven *= (0.97 + 0.03 * (np.sin(x * 1.9) * np.sin(y * 1.9)))[..., None]
+    lit = woven.astype(np.uint8) * _light(size)[None, left:right, None]
+    return Image.fromarray(np.minimum(lit, 255, out=lit).astype(np.uint8))
 
 
-def _level(pattern: str, x: NDArray[np.float32], y: NDArray[np.float32], period: float) -> NDArray[np.intp]:
+def _level(pattern: str, x: NDArray[np.float32], y: NDArray[np.float32], period: float) -> NDArray[np.int8]:
+    """The layer at each place, from a row of x and a column of y; of one row where the pattern knows no y."""
     across, down = (x % period) / period - 0.5, (y % period) / period - 0.5
     if pattern == "stripes":
         value = np.abs(across)
-        return np.where(value < 0.12, 1, np.where(value > 0.46, 2, 0))
+        return _layers(value < 0.12, value > 0.46)
     if pattern == "diamonds":
         value = np.abs(across) + np.abs(down)
-        return np.where(value < 0.16, 2, np.where(value < 0.34, 1, 0))
+        return _layers(value < 0.34, value < 0.16)
     if pattern == "dots":
         value = np.hypot(across, down)
-        return np.where(value < 0.12, 2, np.where(value < 0.26, 1, 0))
+        return _layers(value < 0.26, value < 0.12)
     if pattern == "chevrons":
         value = ((y + np.abs((x % period) - period / 2) * 1.2) % period) / period
-        return np.where(value < 0.22, 1, np.where(value < 0.30, 2, 0))
+        return _layers(value < 0.22, (value >= 0.22) & (value < 0.30))
     if pattern == "waves":
         value = ((y + 9 * np.sin(x / period * 4)) % period) / period
-        return np.where(value < 0.25, 1, np.where(value < 0.34, 2, 0))
-    return np.zeros(x.shape, dtype=np.intp)
+        return _layers(value < 0.25, (value >= 0.25) & (value < 0.34))
+    return np.zeros((1, 1), dtype=np.int8)
 
 
-def _shaded(cloth: Image.Image, box: Box) -> Image.Image:
-    left, _, right, _ = box
-    x = (np.arange(cloth.width) - left) / (right - left)
-    light = 0.80 + 0.30 * np.sin(np.clip(x, 0, 1) * math.pi)
-    lit = np.asarray(cloth, dtype=np.float32) * light[None, :, None]
-    return Image.fromarray(np.clip(lit, 0, 255).astype(np.uint8))
+def _layers(figure: NDArray[np.bool_], accent: NDArray[np.bool_]) -> NDArray[np.int8]:
+    return np.where(accent, np.int8(2), figure.astype(np.int8))
+
+
+def _light(size: tuple[int, int]) -> NDArray[np.float64]:
+    """How lit each column is: the middle of the product most."""
+    left, _, right, _ = _box(size)
+    x = (np.arange(size[0]) - left) / (right - left)
+    return 0.80 + 0.30 * np.sin(np.clip(x, 0, 1) * math.pi)
 
 
 def _rgb(colour: str) -> NDArray[np.float64]:
