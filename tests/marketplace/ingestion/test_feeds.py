@@ -442,7 +442,7 @@ TSV = "id\ttitle\tprice\timage_link\n1\tBasket, large\t850 KES\tphotos/1.jpg\n2\
         ),
         ("/feed.txt", "text/plain", TSV.encode()),
         ("/export", "text/tab-separated-values", TSV.encode()),
-        ("/feed.tsv.gz", "application/octet-stream", gzip.compress(TSV.encode())),
+        ("/feed.tsv.gz", "application/octet-stream", gzip.compress(TSV.encode(), mtime=0)),
         (
             "/feed",
             "text/plain",
