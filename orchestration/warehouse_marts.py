@@ -1,8 +1,10 @@
 """The dbt project as Dagster sees it: where it lies, how it is parsed, how its models are named and grouped."""
 
+import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,10 +41,15 @@ class MartsTranslator(DagsterDbtTranslator):  # type: ignore[misc] # dagster-dbt
 
 
 def project() -> DbtProject:
-    """The dbt project, parsed anew when a file is younger than its manifest."""
+    """The dbt project, parsed anew when a file is younger than its manifest; by one process if many start at once."""
     found = DbtProject(project_dir=FOLDER, profiles_dir=FOLDER)
-    if _is_stale(found.manifest_path):
-        _parse(found)
+    manifest = found.manifest_path
+    if _is_stale(manifest):
+        manifest.parent.mkdir(exist_ok=True)
+        with (manifest.parent / "parsing.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if _is_stale(manifest):
+                _parse(manifest)
     return found
 
 
@@ -75,16 +82,17 @@ def _dbt() -> str:
     return str(Path(sys.executable).with_name("dbt"))
 
 
-def _parse(found: DbtProject) -> None:
-    whole = "--no-partial-parse"  # a partial parse drops what `_tests.yml` says of the singular tests, and their checks
-    done = subprocess.run(
-        [_dbt(), "--no-use-colors", whole, "parse", "--project-dir", str(FOLDER), "--profiles-dir", str(FOLDER)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise ConfigurationError(f"dbt cannot parse {FOLDER}: {done.stdout.strip()[-800:]}")
+def _parse(manifest: Path) -> None:
+    """Write the manifest in one move, so that who reads it meanwhile never finds half of it."""
+    with tempfile.TemporaryDirectory(prefix="parsing-", dir=manifest.parent) as folder:
+        whole = "--no-partial-parse"  # a partial one drops what `_tests.yml` says of singular tests, and their checks
+        where = ["--project-dir", str(FOLDER), "--profiles-dir", str(FOLDER), "--target-path", folder]
+        command = [_dbt(), "--no-use-colors", whole, "parse", *where]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ConfigurationError(f"dbt cannot parse {FOLDER}: {done.stdout.strip()[-800:]}")
+        for name in ("partial_parse.msgpack", manifest.name):
+            (Path(folder) / name).replace(manifest.with_name(name))
 
 
 def _is_stale(manifest: Path) -> bool:
