@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import random
 import socket
 import threading
 import time
@@ -12,6 +13,9 @@ from types import TracebackType
 from typing import Self
 
 LOOPBACK = "127.0.0.1"
+# Below the ports that systems lend to outgoing connections, which may take one between the look and the server's start.
+LASTING_PORTS = range(20_000, 32_000)
+TRIES = 100
 
 
 class ServerThread:
@@ -50,8 +54,9 @@ def loopback(number: int) -> str:
 
 
 def free_port(preferred: int = 0) -> int:
-    """`preferred` if nobody listens on it, otherwise a port the system picks."""
-    for candidate in (preferred, 0):
+    """`preferred` if nobody listens on it, otherwise any that no outgoing connection is lent."""
+    others = random.SystemRandom().sample(LASTING_PORTS, TRIES)
+    for candidate in [preferred, *others] if preferred else others:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -59,7 +64,7 @@ def free_port(preferred: int = 0) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise OSError("no free port on 127.0.0.1")
+    raise OSError(f"no free port on {LOOPBACK} among {TRIES} tried")
 
 
 def answers(port: int) -> bool:
