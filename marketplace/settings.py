@@ -61,6 +61,7 @@ class Settings(BaseSettings):
         description="what X-Soko-Token must hold to steer; empty: open in development, refused in production",
     )
     upload_max_bytes: int = Field(8_000_000, ge=1, description="largest photo a shopper may upload")
+    feed_upload_max_bytes: int = Field(20_000_000, ge=1, description="largest feed that a seller may hand over")
     feed_uploads_per_hour: int = Field(30, ge=1, description="feeds that one seller may hand over in an hour")
     image_max_pixels: int = Field(40_000_000, ge=1, description="largest picture that is decoded")
 

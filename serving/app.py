@@ -86,7 +86,9 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
         middleware=[
             Middleware(Surround, metrics=metrics),
             Middleware(GZipMiddleware, minimum_size=1000),
-            Middleware(BodyLimit, upload_max_bytes=settings.upload_max_bytes),
+            Middleware(
+                BodyLimit, upload_max_bytes=settings.upload_max_bytes, feed_max_bytes=settings.feed_upload_max_bytes
+            ),
         ],
     )
     for noun in (

@@ -34,6 +34,7 @@ SAFE_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
 }
+FEED_PATH = re.compile(r"/api/sellers/\d+/feed")
 MULTIPART_ROOM = 65_536  # for what stands around the file
 
 
@@ -75,9 +76,10 @@ class Surround:
 class BodyLimit:
     """Refuses a body that is too large: from its announced length at once, otherwise at the byte too many."""
 
-    def __init__(self, app: ASGIApp, upload_max_bytes: int, other_max_bytes: int = 65_536) -> None:
+    def __init__(self, app: ASGIApp, upload_max_bytes: int, feed_max_bytes: int, other_max_bytes: int = 65_536) -> None:
         self.app = app
         self.upload_max_bytes = upload_max_bytes
+        self.feed_max_bytes = feed_max_bytes
         self.other_max_bytes = other_max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,11 +87,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        is_upload = Headers(scope=scope).get("content-type", "").startswith("multipart/")
-        most = self.upload_max_bytes + MULTIPART_ROOM if is_upload else self.other_max_bytes
-        refusal = f"The body is larger than {most:,} bytes."
-        if is_upload:
-            refusal = f"The upload is larger than a photo may be: {self.upload_max_bytes:,} bytes."
+        most, refusal = self._limit(scope)
         announced = Headers(scope=scope).get("content-length", "0")
         if announced.isdecimal() and int(announced) > most:
             await problem(Request(scope), 413, refusal)(scope, receive, send)
@@ -105,3 +103,12 @@ class BodyLimit:
             return message
 
         await self.app(scope, receive_bounded, send)
+
+    def _limit(self, scope: Scope) -> tuple[int, str]:
+        """The most bytes that the body may have, and what is said of one that has more."""
+        if scope["method"] == "PUT" and FEED_PATH.fullmatch(scope["path"]):
+            return self.feed_max_bytes, f"The feed is larger than {self.feed_max_bytes:,} bytes."
+        if Headers(scope=scope).get("content-type", "").startswith("multipart/"):
+            most = self.upload_max_bytes + MULTIPART_ROOM
+            return most, f"The upload is larger than a photo may be: {self.upload_max_bytes:,} bytes."
+        return self.other_max_bytes, f"The body is larger than {self.other_max_bytes:,} bytes."

@@ -141,7 +141,8 @@ class Host:
             return
         if is_overloaded and self._in_a_row > 1:  # one refusal among many answers is no overload
             self.pace = min(SLOWEST_PACE, max(FIRST_PACE, 2 * self.pace))
-        if self._is_failing() and now >= self._quiet_until:
+        is_lost = self._is_open or self._is_failing()  # open still: the trial itself failed
+        if is_lost and now >= self._quiet_until:
             self._quiet_until = now + self.patience.open_seconds * 2**self._openings
             self._openings += 1
             self._is_open = True

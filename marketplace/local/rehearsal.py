@@ -31,6 +31,7 @@ from marketplace.storage.tables import products, sellers
 from marketplace.storage.warehouse import Warehouse
 
 COMMAND = "from marketplace.cli import app; app()"
+LEFT = "left to the next run"
 SECONDS = 2.0  # for one page, so that stalled ones do not take all day
 
 
@@ -46,7 +47,12 @@ class Stage:
     warehouse: Warehouse
     environment: Mapping[str, str]
 
-    def sync(self) -> str:
+    def read_all(self) -> str:
+        """What `soko sync --all` printed; run once more when a host was too slow, as the next heartbeat would."""
+        said = self._sync()
+        return said + self._sync() if LEFT in " ".join(said.split()) else said
+
+    def _sync(self) -> str:
         """What `soko sync --all` printed.
 
         Raises
@@ -127,13 +133,13 @@ def main() -> None:
     """Run the rehearsal and print both reports; the exit status is 1 unless the truth was reached exactly."""
     console = Console()
     with staged() as stage:
-        console.print(stage.sync(), markup=False, highlight=False)
+        console.print(stage.read_all(), markup=False, highlight=False)
         clean = stage.compare()
         console.print(clean)
         before = PlantedTruth.of(stage.shop.shelves)
         faults = stage.shop.switch_faults()
         console.print(f"\nnow with {len(faults.planted)} faults of {len(faults.names)} kinds\n")
-        console.print(stage.sync(), markup=False, highlight=False)
+        console.print(stage.read_all(), markup=False, highlight=False)
         faulty = stage.compare(before)
         console.print(faulty)
     sys.exit(0 if clean.is_exact and faulty.is_exact else 1)

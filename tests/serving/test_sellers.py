@@ -265,6 +265,19 @@ def test_a_seller_who_hands_over_without_end_is_told_when_to_come_again_by_every
     }
 
 
+def test_a_feed_may_be_larger_than_a_photo_but_not_without_end(nowhere: Settings, encoder: Encoder) -> None:
+    csv = {"content-type": "text/csv"}
+    small = nowhere.model_copy(update={"upload_max_bytes": 1_000, "feed_upload_max_bytes": 300_000})
+    row = b"1,Clay pot,1200\n"
+    with TestClient(create_app(small, load=lambda: encoder)) as client:
+        sent = {"name": "Pwani Baskets", "country": "KE", "source_kind": "feed"}
+        where = f"/api/sellers/{client.post('/api/sellers', json=sent).json()['seller_id']}/feed"
+        large, endless = (FEED + row * rows for rows in (10_000, 20_000))
+        assert client.put(where, content=large, headers=csv).status_code == 202
+        refused = client.put(where, content=endless, headers=csv)
+    assert (refused.status_code, refused.json()["detail"]) == (413, "The feed is larger than 300,000 bytes.")
+
+
 def test_a_broken_feed_counts_and_one_for_another_kind_of_seller_does_not(nowhere: Settings, encoder: Encoder) -> None:
     few, csv = nowhere.model_copy(update={"feed_uploads_per_hour": 2}), {"content-type": "text/csv"}
     with TestClient(create_app(few, load=lambda: encoder)) as client:

@@ -102,3 +102,21 @@ def test_a_trial_that_fails_opens_the_breaker_for_twice_as_long_and_one_that_ans
             assert (after.is_trial, clock.now) == (False, 15.0)
 
     asyncio.run(main())
+
+
+def test_a_breaker_that_opened_on_half_of_its_requests_is_opened_again_by_one_failed_trial(clock):
+    wary = Patience(sleep=clock.sleep, clock=clock, give_up_after=50, open_seconds=5.0)
+    host = Host("http://shop.example", wary, at_once=10)
+
+    async def main():
+        for number in range(20):
+            async with host.turn(Tally()) as turn:
+                host.answered(turn) if number % 2 else host.failed(turn)
+        opened = clock.now
+        await fails(host)
+        await fails(host)
+        assert clock.now >= opened + 5.0
+        async with host.turn(Tally()) as trial:
+            assert (trial.is_trial, trial.openings) == (True, 3)
+
+    asyncio.run(main())
