@@ -322,7 +322,8 @@ def _light(size: tuple[int, int]) -> NDArray[np.float64]:
     """How lit each column is: the middle of the product most."""
     left, _, right, _ = _box(size)
     x = (np.arange(size[0]) - left) / (right - left)
-    return 0.80 + 0.30 * np.sin(np.clip(x, 0, 1) * math.pi)
+    light: NDArray[np.float64] = 0.80 + 0.30 * np.sin(np.clip(x, 0, 1) * math.pi)
+    return light
 
 
 def _rgb(colour: str) -> NDArray[np.float64]:
