@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from marketplace.local.milvus import EmbeddedMilvus
@@ -21,6 +22,9 @@ from marketplace.storage.warehouse import Warehouse
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 _numbers = itertools.count()
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("soko", deadline=None)
+hypothesis.settings.load_profile("soko")
 
 
 @pytest.fixture(scope="session")

@@ -56,10 +56,11 @@ def text_of(tree: lxml.html.HtmlElement, path: str = "//main") -> str:
 @pytest.fixture
 def amina(warehouse: Warehouse) -> Seller:
     """A braked seller with a dead letter and a changed price, beside a stale, a paused and a new one."""
+    today = datetime.now(UTC)
     seller = keep_seller(warehouse, name="Amina’s <Baskets>")
     cost = {"requests": 1_209, "bytes_received": 34_000_000, "polite_seconds": 61.4, "not_modified": 800}
     note = "4 of 7 products would vanish at once, more than 50%; none was removed"
-    keep_sync(warehouse, seller, "s1", TODAY - HOUR, status="braked", unchanged=3, scouted=3, note=note, **cost)
+    keep_sync(warehouse, seller, "s1", today - HOUR, status="braked", unchanged=3, scouted=3, note=note, **cost)
     for ref in "1234567":
         keep_product(warehouse, seller, ref)
     raise_brake(warehouse, seller, "s1", ["1", "2", "3", "4"], live=7)
@@ -70,8 +71,8 @@ def amina(warehouse: Warehouse) -> Seller:
     keep_change(warehouse, seller, basket, "s1", "stock", old_value="yes", new_value="no")
     baraka = keep_seller(warehouse, "baraka", kind="shopify")
     errors = {"SourceUnavailable": 12}
-    keep_sync(warehouse, baraka, "b0", TODAY - DAY, new=120)
-    keep_sync(warehouse, baraka, "b1", TODAY - 2 * HOUR, status="failed", failed=12, errors=errors, note="no answer")
+    keep_sync(warehouse, baraka, "b0", today - DAY, new=120)
+    keep_sync(warehouse, baraka, "b1", today - 2 * HOUR, status="failed", failed=12, errors=errors, note="no answer")
     keep_seller(warehouse, "chebet", state="paused")
     keep_seller(warehouse, "dalia", kind="feed", source_url="/data/dalia.csv")
     return seller

@@ -31,7 +31,7 @@ def cut(picture, share):
     return picture.crop((left, top, width - left, height - top))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS, st.integers(40, 95), st.integers(160, 700))
 def test_a_hash_hardly_moves_when_a_picture_is_shrunk_and_written_anew(seed, quality, width):
     picture = scene(seed)
@@ -39,7 +39,7 @@ def test_a_hash_hardly_moves_when_a_picture_is_shrunk_and_written_anew(seed, qua
     assert bits_apart(phash(picture), measure(jpeg(again, quality)).phash) <= 6
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS, st.floats(0.75, 1.2))
 def test_a_hash_hardly_moves_with_the_light(seed, light):
     picture = scene(seed).point(lambda value: 40 + value * 0.6)  # so that nothing is burnt out
@@ -51,7 +51,7 @@ def test_most_pictures_are_known_when_a_twentieth_is_cut_off():
     assert np.mean(np.array(apart) <= 10) >= 0.8
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS)
 def test_a_mirrored_picture_differs_in_the_bits_of_mirroring(seed):
     picture = scene(seed)

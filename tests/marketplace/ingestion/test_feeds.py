@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
@@ -505,7 +505,6 @@ STARTS = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.sampled_from(["csv", "tsv", "json", "xml", "xlsx"]), STARTS, st.binary(max_size=60))
 def test_any_bytes_are_rows_or_refused(kind, start, rest):
     with contextlib.suppress(FeedRejected):
@@ -513,7 +512,6 @@ def test_any_bytes_are_rows_or_refused(kind, start, rest):
             assert all(said.encode() is not None for said in row.values.values())
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60), st.integers(0, 2**16))
 def test_a_workbook_with_wrong_bytes_is_read_or_refused(noise, at):
     spoilt = WORKBOOK[: at % len(WORKBOOK)] + noise + WORKBOOK[at % len(WORKBOOK) + len(noise) :]

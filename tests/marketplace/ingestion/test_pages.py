@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.catalog.products import Price
@@ -161,7 +161,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(JSON)
 def test_whatever_the_linked_data_holds_is_read_or_refused(data):
     try:
@@ -472,7 +471,6 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(PIECES, max_size=8))
 def test_what_is_scanned_as_bytes_is_what_the_tree_holds(pieces):
     page = page_with(body="".join(pieces))
@@ -481,7 +479,6 @@ def test_what_is_scanned_as_bytes_is_what_the_tree_holds(pieces):
         assert scanned == head_of(tree_of(page))
 
 
-@settings(deadline=None)
 @given(st.lists(PIECES | st.text(max_size=10), max_size=6), st.binary(max_size=20))
 def test_any_bytes_are_read_or_refused(pieces, tail):
     content = "".join(pieces).encode("utf-8", errors="replace") + tail
@@ -492,7 +489,6 @@ def test_any_bytes_are_read_or_refused(pieces, tail):
     assert read.title.encode()
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_bytes_that_are_no_page_are_refused(content):
     with pytest.raises(InputRejected):

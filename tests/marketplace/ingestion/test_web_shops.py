@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.catalog.products import Price, Seller
@@ -289,7 +289,6 @@ MARKUP = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(MARKUP | st.text(max_size=10), max_size=5), st.binary(max_size=20))
 def test_any_listing_is_read_or_refused(pieces, tail):
     content = "".join(pieces).encode("utf-8", errors="surrogatepass") + tail

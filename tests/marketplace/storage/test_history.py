@@ -72,7 +72,7 @@ def basket(warehouse, amina):
     return product_id
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     observed=OBSERVATIONS, asked=st.lists(st.tuples(st.integers(-1, 13), st.integers(-1, 40)), min_size=1, max_size=6)
 )
