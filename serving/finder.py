@@ -10,7 +10,7 @@ from functools import partial
 from threading import BoundedSemaphore
 from typing import Literal
 
-from marketplace.catalog.fusion import fused
+from marketplace.search.fusion import fused
 from marketplace.errors import ArtifactUnavailable, ConfigurationError, InputRejected, NotFound, StoreUnreachable
 from marketplace.storage.images import reencoded
 from marketplace.storage.shelf import ShelfProduct, WordMatches, browse, find_words, on_shelf, product_of
