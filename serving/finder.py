@@ -10,8 +10,8 @@ from functools import partial
 from threading import BoundedSemaphore
 from typing import Literal
 
-from marketplace.search.fusion import fused
 from marketplace.errors import ArtifactUnavailable, ConfigurationError, InputRejected, NotFound, StoreUnreachable
+from marketplace.search.fusion import fused
 from marketplace.storage.images import reencoded
 from marketplace.storage.shelf import ShelfProduct, WordMatches, browse, find_words, on_shelf, product_of
 from marketplace.storage.vectors import Hit, Vectors
