@@ -12,6 +12,7 @@
   * QuotaSpent            somebody has had their share for now; later there is another
   * ConfigurationError    a setting or an installation is wrong; a person must mend it
   * ArtifactUnavailable   a model or index is missing, or of another version
+    * NotReady            a part that the answer needs is away, busy or still starting; ask again soon
   * PublicationRefused    a new index or model failed its check; the old one stays
   * SourceRefused         a seller's page must not be read (robots, address, scheme)
   * SourceUnavailable     a seller's page did not answer in time; a rerun may find it awake
@@ -77,6 +78,12 @@ class ConfigurationError(MarketplaceError):
 
 class ArtifactUnavailable(MarketplaceError):
     """A model or index is missing, or of another version than the reader needs."""
+
+
+class NotReady(ArtifactUnavailable):
+    """A part that the answer needs is away, busy or still starting; asking again in a few seconds may help."""
+
+    retryable = True
 
 
 class PublicationRefused(MarketplaceError):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import BoundedSemaphore, Thread
 from typing import Literal
 
-from marketplace.errors import ArtifactUnavailable, MarketplaceError
+from marketplace.errors import MarketplaceError, NotReady
 from models.embedding.encoder import Encoder
 from models.embedding.vectors import TEXT_WEIGHT
 from models.embedding.vectors import Vectors as Vector
@@ -63,21 +63,21 @@ class WarmEncoder:
         """
         return 1.0 if self._encoder is None or self._encoder.has_shared_space else TEXT_WEIGHT**0.5
 
-    def embed(self, image: bytes | None, text: str | None) -> tuple[Vector, str]:
+    def embed(self, image: bytes | None, text: str | None, image_weight: float | None = None) -> tuple[Vector, str]:
         """The query's vector and the version of the encoder that made it.
 
         Raises
         ------
-        ArtifactUnavailable
+        NotReady
             If it is not ready, or busy for too long.
         """
         encoder = self._encoder
         if encoder is None:
-            raise ArtifactUnavailable(self._failure or "the encoder is still loading; try again in a few seconds")
+            raise NotReady(self._failure or "the encoder is still loading; try again in a few seconds")
         if not self._slots.acquire(timeout=PATIENCE_SECONDS):
-            raise ArtifactUnavailable("too many searches at once; try again in a few seconds")
+            raise NotReady("too many searches at once; try again in a few seconds")
         try:
-            return encoder.embed_query(image, text), encoder.version
+            return encoder.embed_query(image, text, image_weight=image_weight), encoder.version
         finally:
             self._slots.release()
 

@@ -80,7 +80,7 @@ class CompactEncoder:
             words[named] = normalised(encoded - self._passage_centre)
         return concatenated(pictures, words)
 
-    def embed_query(self, image: bytes | None, text: str | None) -> Vectors:
+    def embed_query(self, image: bytes | None, text: str | None, *, image_weight: float | None = None) -> Vectors:
         """Unit vector of a query, (768,); the half of what it lacks is zero."""
         readable = readable_text(text or "")
         if image is None and not readable:
@@ -89,7 +89,7 @@ class CompactEncoder:
         words = np.zeros((1, HALF), dtype=np.float32)
         if readable:
             words = normalised(self._encoded([readable], query=True) - self._query_centre)
-        vector: Vectors = concatenated(picture, words)[0]
+        vector: Vectors = concatenated(picture, words, image_weight=image_weight)[0]
         return vector
 
     def _pictures(self, images: Sequence[bytes]) -> Vectors:

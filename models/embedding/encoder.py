@@ -29,8 +29,8 @@ class Encoder(Protocol):
         """
         ...
 
-    def embed_query(self, image: bytes | None, text: str | None) -> Vectors:
-        """Unit vector of a query, (768,).
+    def embed_query(self, image: bytes | None, text: str | None, *, image_weight: float | None = None) -> Vectors:
+        """Unit vector of a query, (768,); a photo with words weighs 0.6, or `image_weight` of 0..1.
 
         Raises
         ------

@@ -68,11 +68,14 @@ class SiglipEncoder:
             words[[number for number, _ in named]] = self._words([text for _, text in named])
         return hybrid(pictures, words)
 
-    def embed_query(self, image: bytes | None, text: str | None) -> Vectors:
+    def embed_query(self, image: bytes | None, text: str | None, *, image_weight: float | None = None) -> Vectors:
         """Unit vector of a query, (768,)."""
         if image is None and not (text or "").strip():
             raise InputRejected("a query needs words or a photo")
-        vector: Vectors = self.embed_products([image], [text or ""])[0]
+        if image is None or not text or image_weight is None:
+            vector: Vectors = self.embed_products([image], [text or ""])[0]
+        else:
+            vector = hybrid(self._pictures([image]), self._words([text]), image_weight=image_weight)[0]
         return vector
 
     def _pictures(self, images: Sequence[bytes]) -> Vectors:

@@ -23,7 +23,7 @@ def normalised(vectors: Vectors) -> Vectors:
     return (exact / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
-def hybrid(image: Vectors, text: Vectors) -> Vectors:
+def hybrid(image: Vectors, text: Vectors, *, image_weight: float | None = None) -> Vectors:
     """0.6 of the picture plus 0.4 of the words, at unit length, for encoders with one space for both.
 
     Without the last normalisation L2 and cosine would rank differently.
@@ -33,10 +33,11 @@ def hybrid(image: Vectors, text: Vectors) -> Vectors:
     image, text : (products, 768)
         Unit rows; a zero row where a product has no picture or no words.
     """
-    return normalised(IMAGE_WEIGHT * image + TEXT_WEIGHT * text)
+    weight = IMAGE_WEIGHT if image_weight is None else image_weight
+    return normalised(weight * image + (1 - weight) * text)
 
 
-def concatenated(image: Vectors, text: Vectors) -> Vectors:
+def concatenated(image: Vectors, text: Vectors, *, image_weight: float | None = None) -> Vectors:
     """Picture and words side by side, at unit length, for encoders without a shared space.
 
     The halves are scaled by the square roots of 0.6 and 0.4, so that the dot product of two whole
@@ -47,5 +48,6 @@ def concatenated(image: Vectors, text: Vectors) -> Vectors:
     image, text : (products, 384)
         Unit rows; a zero row where there is none.
     """
-    halves = [np.sqrt(IMAGE_WEIGHT) * image, np.sqrt(TEXT_WEIGHT) * text]
+    weight = IMAGE_WEIGHT if image_weight is None else image_weight
+    halves = [np.sqrt(weight) * image, np.sqrt(1 - weight) * text]
     return normalised(np.concatenate(halves, axis=-1).astype(np.float32))
