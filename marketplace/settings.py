@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     milvus_uri: str = Field("http://127.0.0.1:19530", description="Milvus, Lite server or standalone alike")
     milvus_token: SecretStr = Field(SecretStr(""), description="user:password of Milvus, empty for none")
     milvus_timeout_seconds: float = Field(10.0, gt=0, description="longest wait for one answer of Milvus")
+    search_seconds: float = Field(
+        0.8, gt=0, description="longest that a search with words waits for Milvus before words answer alone"
+    )
     artifacts: Path | None = Field(None, description="folder of pictures and models; HOME/artifacts unless set")
 
     encoder: Literal["compact", "siglip"] = Field("compact", description="which encoder makes the 768-d vectors")

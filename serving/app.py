@@ -20,6 +20,7 @@ from models.embedding.loading import load_encoder
 from serving.dependencies import Shop, State
 from serving.encoder import WarmEncoder
 from serving.finder import Finder
+from serving.likeness import ALONE_SECONDS
 from serving.metrics import Metrics
 from serving.middleware import BodyLimit, Surround
 from serving.pictures import Pictures
@@ -72,6 +73,7 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         shop.encoder.start()
         yield {"shop": shop}
+        shop.finder.close()
         shop.vectors.close()
         shop.warehouse.close()
 
@@ -125,10 +127,18 @@ def app_from_environment() -> FastAPI:
 def _shop(settings: Settings, load: Callable[[], Encoder], metrics: Metrics) -> Shop:
     warehouse = Warehouse(settings.database_url.get_secret_value(), pool_size=CONNECTIONS)
     token = settings.milvus_token.get_secret_value()
-    vectors = Vectors(settings.milvus_uri, token, settings.milvus_timeout_seconds)
+    # Nobody who shops waits longer, and a thread that waits is missed by others.
+    vectors = Vectors(settings.milvus_uri, token, min(settings.milvus_timeout_seconds, ALONE_SECONDS))
     encoder = WarmEncoder(load)
     images = Images(settings.artifacts_folder / "images", max_pixels=settings.image_max_pixels)
-    finder = Finder(warehouse, vectors, encoder, max_pixels=settings.image_max_pixels)
+    finder = Finder(
+        warehouse,
+        vectors,
+        encoder,
+        images,
+        seconds=settings.search_seconds,
+        cursor_key=settings.database_url.get_secret_value().encode(),  # what all who serve this market share
+    )
     return Shop(settings, warehouse, vectors, encoder, finder, Pictures(images), metrics)
 
 

@@ -2,64 +2,69 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from threading import BoundedSemaphore
 from typing import Literal
 
-from marketplace.errors import ArtifactUnavailable, ConfigurationError, InputRejected, NotFound, StoreUnreachable
-from marketplace.search.fusion import fused
-from marketplace.storage.images import reencoded
-from marketplace.storage.shelf import ShelfProduct, WordMatches, browse, find_words, on_shelf, product_of
-from marketplace.storage.vectors import Hit, Vectors
+from marketplace.catalog.languages import language_of
+from marketplace.errors import (
+    ArtifactUnavailable,
+    ConfigurationError,
+    InputRejected,
+    NotFound,
+    NotReady,
+    StoreUnreachable,
+)
+from marketplace.search.advice import Advice
+from marketplace.search.asking import Filters, SearchQuery
+from marketplace.search.candidates import Candidate, at_most_per_seller, ordered
+from marketplace.search.collapse import collapsed
+from marketplace.search.facets import NAMES, Facet, FacetName, facet, lifted
+from marketplace.search.fusion import TUNED, Fused, FusionWeights, fuse
+from marketplace.storage.candidates import candidates_of
+from marketplace.storage.images import Images
+from marketplace.storage.shelf import AVAILABLE, ShelfProduct, browse, on_shelf, product_of
+from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
-from models.embedding.vectors import Vectors as Vector
 from serving.encoder import WarmEncoder
+from serving.likeness import Likeness, Meant, Nearest, Pending, Wanted, why_without
+from serving.photo_queries import Photo, PhotoQueries
+from serving.search_cursors import Match, Place, Rest, SearchCursors, groups_of
+from serving.words import WordHit, by_words
 
-log = logging.getLogger(__name__)
-REST_SECONDS = 5.0
-PATIENCE_SECONDS = 5.0
-DECODERS = 2
-SPARE = 2  # hits fetched for each one wanted, for some are out of stock by now
-NEAR_SHARE = 0.6
-EVERY_WORD, SOME_WORDS, LIKENESS = 2.0, 1.0, 1.0
-Match = Literal["words", "some_words", "likeness"]
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What a shopper looks for, in words, by a photo, or both."""
-
-    text: str | None
-    image: bytes | None
-    limit: int
-    category: str | None = None
-    seller_id: int | None = None
+DEPTH = 500  # products that one search ranks; pages end there
+AWAY = (ArtifactUnavailable, StoreUnreachable, ConfigurationError)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A product, its cosine to the query where vectors found it, and what it was found by."""
+    """A product, how well it fits (0..1), its cosine where vectors found it, what found it, and who else offers it."""
 
     product: ShelfProduct
     similarity: float | None
     matched: tuple[Match, ...]
+    score: float = 0.0
+    also_at: tuple[ShelfProduct, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     """Products, best first; `reason` says why the answer is degraded, None when it is whole.
 
-    Versions are None for a part that was away.
+    `total` counts what all pages hold, and is the least there is where `is_exact` is false. `facets` are None unless
+    asked for. Versions are None for a part that was away or not needed.
     """
 
     items: tuple[Found, ...]
     reason: str | None
     encoder: str | None
     index: str | None
+    next_cursor: str | None = None
+    total: int = 0
+    is_exact: bool = True
+    facets: Mapping[FacetName, Facet] | None = None
+    advice: tuple[Advice, ...] = ()
+    language: str | None = None
 
     @property
     def degraded(self) -> bool:
@@ -78,52 +83,82 @@ class Alike:
 
 
 @dataclass(frozen=True, slots=True)
-class _Nearest:
-    """What the vectors found, or the reason why they were not asked."""
+class _Asked:
+    """A query made ready: what words look for, what vectors look for, and what is not to be found again."""
 
-    hits: Sequence[Hit] = ()
-    reason: str | None = None
-    encoder: str | None = None
-    index: str | None = None
+    query: SearchQuery
+    text: str | None
+    wanted: Wanted
+    exclude: tuple[int, ...]
+    advice: tuple[Advice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """Candidates in order of relevance, with what found them."""
+
+    candidates: tuple[Candidate, ...]
+    fused: Mapping[int, Fused]
+    held: Mapping[int, WordHit]
+    nearest: Nearest
+    is_all: bool
+    reason: str | None
 
 
 class Finder:
     """Finds products by words in Postgres and by vectors in Milvus."""
 
-    def __init__(self, warehouse: Warehouse, vectors: Vectors, encoder: WarmEncoder, *, max_pixels: int) -> None:
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        vectors: Vectors,
+        encoder: WarmEncoder,
+        images: Images,
+        *,
+        seconds: float,
+        cursor_key: bytes,
+        weights: FusionWeights = TUNED,
+    ) -> None:
         self._warehouse = warehouse
-        self._vectors = vectors
-        self._encoder = encoder
-        self._max_pixels = max_pixels
-        self._decoding = BoundedSemaphore(DECODERS)
-        self._resting_until = 0.0
+        self._images = images
+        self._photos = PhotoQueries(max_pixels=images.max_pixels)
+        self._likeness = Likeness(vectors, encoder, seconds=seconds)
+        self._cursors = SearchCursors(cursor_key)
+        self._weights = weights
 
-    def find(self, query: Query) -> Findings:
+    def find(self, query: SearchQuery) -> Findings:
         """The products that match, found with all that is awake.
 
         Raises
         ------
         InputRejected
-            If there are neither words nor a photo, or the photo is none.
-        ArtifactUnavailable
-            If there is a photo but no words, and photos cannot be searched now.
+            If nothing is searched for, the photo is none, or the cursor is of another search.
+        NotFound
+            If the product to search by is not known.
+        NotReady
+            If only likeness could answer, and it cannot now.
         """
-        if query.image is None and not query.text:
-            raise InputRejected("a search needs text, an image, or both")
-        image = None if query.image is None else self._decoded(query.image)
-        words = self._by_words(query)
-        nearest = self._by_vector(query, image)
-        hits = nearest.hits if image is not None else _near(nearest.hits, self._encoder.least_likeness)
-        similarity = {hit.product_id: hit.similarity for hit in hits}
-        order = fused([(EVERY_WORD, words.every_word), (SOME_WORDS, words.some_words), (LIKENESS, tuple(similarity))])
-        products = on_shelf(self._warehouse, order)[: query.limit]
-        items = tuple(
-            Found(product, similarity.get(product.product_id), _matched(product.product_id, words, similarity))
-            for product in products
-        )
-        return Findings(items, nearest.reason, nearest.encoder, nearest.index)
+        if query.cursor is not None:
+            rest = self._cursors.rest_of(query)
+            return self._page(rest, query)
+        asked = self._asked(query)
+        meant, reason = self._meant(asked)
+        found = self._gathered(asked, meant, reason, query.filters)
+        rest = self._rest(asked, meant, found)
+        facets = self._facets(asked, meant, found) if query.facets else None
+        advice = (*asked.advice, *(meant.advice if meant else ()))
+        language = language_of(query.text).code if query.text else None
+        return replace(self._page(rest, query), facets=facets, advice=advice, language=language)
 
-    def similar(self, product_id: int, *, limit: int, threshold: float) -> Alike:
+    def similar(
+        self,
+        product_id: int,
+        *,
+        limit: int,
+        threshold: float,
+        filters: Filters = AVAILABLE,
+        collapse: bool = False,
+    ) -> Alike:
         """Products like this one, most alike first.
 
         Raises
@@ -132,94 +167,190 @@ class Finder:
             If the product is not known.
         """
         product = product_of(self._warehouse, product_id)
+        deadline = self._likeness.deadline(alone=False)
         try:
-            self._require_rested()
-            index = self._vectors.current()
-            hits = self._vectors.similar(product_id, SPARE * limit, threshold)
-        except (ArtifactUnavailable, StoreUnreachable, ConfigurationError, NotFound) as error:
-            reason = self._noted(error)
-            others = browse(self._warehouse, limit=limit + 1, category=product.category).products
-            items = [Found(other, None, ()) for other in others if other.product_id != product_id]
-            return Alike("same_category", tuple(items[:limit]), reason, None)
-        return Alike("likeness", tuple(self._shown(hits)[:limit]), None, index)
+            meant = self._likeness.meant(Wanted(product_id=product_id), deadline)
+            pending = self._likeness.begin(meant, filters, limit=DEPTH, exclude=[product_id], only_near=False)
+            nearest = self._likeness.end(pending, deadline)
+        except (*AWAY, NotFound) as error:
+            others = self._of_category(product, limit + 1, filters)
+            near = tuple(Found(other, None, ()) for other in others if other.product_id != product_id)
+            return Alike("same_category", near[:limit], why_without(error), None)
+        cosines = {key: cosine for key, cosine in nearest.cosines.items() if cosine >= threshold}
+        candidates = candidates_of(self._warehouse, list(cosines), filters)
+        groups = collapsed(candidates) if collapse else [(one,) for one in candidates]
+        places = [
+            Place(one.product_id, max(0.0, cosines[one.product_id]), cosines[one.product_id], None, number == 0)
+            for group in groups
+            for number, one in enumerate(group)
+        ]
+        items, _ = self._shown(places, limit, filters)
+        return Alike("likeness", items, None, nearest.index)
 
-    def _decoded(self, image: bytes) -> bytes:
-        """The photo made safe and small, a few at a time: one may take hundreds of megabytes for a moment."""
-        if not self._decoding.acquire(timeout=PATIENCE_SECONDS):
-            raise ArtifactUnavailable("too many photos at once; try again in a few seconds")
+    def close(self) -> None:
+        """Wait for nothing any more."""
+        self._likeness.close()
+
+    def _asked(self, query: SearchQuery) -> _Asked:
+        """The query made ready.
+
+        Raises
+        ------
+        InputRejected
+            If nothing is searched for.
+        """
+        text = (query.text or "").strip() or None
+        examples = (*query.like, *query.unlike)
+        if text is None and query.image is None and query.product_id is None and not examples:
+            raise InputRejected("a search needs text, an image, or both; or a product_id, or like")
+        if query.image is not None and query.product_id is not None:
+            raise InputRejected("product_id: send either an image or a product, not both")
+        wanted = Wanted(like=query.like, unlike=query.unlike)
+        photo, exclude = None, examples
+        if query.image is not None:
+            photo = self._photos.read(query.image, query.box)
+        elif query.product_id is not None:
+            exclude = (*examples, query.product_id)
+            if text is None and query.box is None and query.image_weight is None:
+                wanted = replace(wanted, product_id=query.product_id)
+                return _Asked(query, None, wanted, exclude, ())
+            product = product_of(self._warehouse, query.product_id)
+            text = text or product.title
+            photo = self._photo_of(product, query)
+        advice = photo.judged.advice if photo else ()
+        image = None if photo is None or photo.judged.is_useless else photo.jpeg
+        weight = query.image_weight if query.image_weight is not None else self._weights.picture
+        wanted = replace(wanted, image=image, text=text, image_weight=weight if image and text else None)
+        return _Asked(query, text, wanted, exclude, advice)
+
+    def _photo_of(self, product: ShelfProduct, query: SearchQuery) -> Photo | None:
+        if product.image_sha256 is None:
+            return None
+        return self._photos.read(self._images.read(product.image_sha256), query.box)
+
+    def _meant(self, asked: _Asked) -> tuple[Meant | None, str | None]:
+        """What is wanted as a vector; None with the reason where it cannot be told, without one where it is nothing."""
+        if asked.wanted.is_nothing:
+            return None, None
+        is_alone = asked.text is None
         try:
-            return reencoded(image, max_pixels=self._max_pixels)
-        finally:
-            self._decoding.release()
+            return self._likeness.meant(asked.wanted, self._likeness.deadline(alone=is_alone)), None
+        except AWAY as error:
+            return None, self._without_likeness(asked, error)
 
-    def _shown(self, hits: Sequence[Hit]) -> list[Found]:
-        similarity = {hit.product_id: hit.similarity for hit in hits}
-        products = on_shelf(self._warehouse, list(similarity))
-        return [Found(product, similarity[product.product_id], ("likeness",)) for product in products]
-
-    def _by_words(self, query: Query) -> WordMatches:
-        if not query.text:
-            return WordMatches((), ())
-        limit = SPARE * query.limit
-        return find_words(self._warehouse, query.text, limit=limit, category=query.category, seller_id=query.seller_id)
-
-    def _by_vector(self, query: Query, image: bytes | None) -> _Nearest:
-        try:
-            vector, version = self._encoder.embed(image, query.text)
-        except ArtifactUnavailable as error:
-            return self._without_vector(query, str(error))
-        try:
-            self._require_rested()
-            index = self._vectors.current()
-            hits = self._nearest(query, vector, version)
-        except (ArtifactUnavailable, StoreUnreachable, ConfigurationError) as error:
-            return self._without_vector(query, self._noted(error))
-        return _Nearest(hits, None, version, index)
-
-    def _nearest(self, query: Query, vector: Vector, version: str) -> list[Hit]:
-        search = partial(
-            self._vectors.search,
-            vector,
-            limit=SPARE * query.limit,
-            category=query.category,
-            seller_id=query.seller_id,
-            model_version=version,
+    def _gathered(self, asked: _Asked, meant: Meant | None, reason: str | None, filters: Filters) -> _Gathered:
+        """The candidates under the filters, by words and by likeness at once."""
+        deadline = self._likeness.deadline(alone=asked.text is None)
+        pending: Pending | None = None
+        if meant is not None:
+            only_near = asked.wanted.is_words or asked.query.sort != "relevance"
+            try:
+                pending = self._likeness.begin(meant, filters, limit=DEPTH, exclude=asked.exclude, only_near=only_near)
+            except AWAY as error:
+                reason = self._without_likeness(asked, error)
+        words = by_words(self._warehouse, asked.text, filters=filters, limit=DEPTH) if asked.text else []
+        nearest = Nearest({}, None, is_all=True)
+        if pending is not None:
+            try:
+                nearest = self._likeness.end(pending, deadline)
+            except AWAY as error:
+                reason = self._without_likeness(asked, error)
+        floor = meant.floor if meant else 0.0
+        order = fuse(words, nearest.cosines, floor=floor, by=asked.query.fusion, weights=self._weights)
+        excluded = set(asked.exclude)
+        ids = [one.product_id for one in order if one.product_id not in excluded]
+        candidates = candidates_of(self._warehouse, ids, filters)
+        is_all = nearest.is_all and len(words) < DEPTH and len(candidates) <= DEPTH
+        return _Gathered(
+            tuple(candidates[:DEPTH]),
+            {one.product_id: one for one in order},
+            {one.product_id: one for one in words},
+            nearest,
+            is_all,
+            reason,
         )
-        bare_weight = self._encoder.bare_weight if query.text else 1.0
-        if bare_weight == 1.0:
-            return search()
-        weighed = [replace(hit, similarity=bare_weight * hit.similarity) for hit in search(pictured=False)]
-        return sorted([*search(pictured=True), *weighed], key=lambda hit: -hit.similarity)[: SPARE * query.limit]
 
-    def _without_vector(self, query: Query, reason: str) -> _Nearest:
-        if not query.text:
-            raise ArtifactUnavailable(f"photos cannot be searched now: {reason}")
-        return _Nearest(reason=reason)
+    def _without_likeness(self, asked: _Asked, error: Exception) -> str:
+        """Why words answer alone.
 
-    def _require_rested(self) -> None:
-        """Do not let every shopper wait for an index that was away a moment ago."""
-        if time.monotonic() < self._resting_until:
-            raise StoreUnreachable("the index did not answer a moment ago")
+        Raises
+        ------
+        NotReady
+            If there are none.
+        """
+        reason = why_without(error)
+        if asked.text is None:
+            what = "photos" if asked.wanted.image is not None else "likeness"
+            raise NotReady(f"{what} cannot be searched now: {reason}") from error
+        return reason
 
-    def _noted(self, error: Exception) -> str:
-        log.warning("answering without vectors: %s", error)
-        if isinstance(error, StoreUnreachable):
-            if time.monotonic() >= self._resting_until:
-                self._resting_until = time.monotonic() + REST_SECONDS
-            return "the index of pictures and meanings does not answer"
-        if isinstance(error, NotFound):
-            return "this product is not in the index yet"
-        return "no index of this encoder is published; materialise product_index"
+    def _rest(self, asked: _Asked, meant: Meant | None, found: _Gathered) -> Rest:
+        """The whole answer, in the order in which it is shown."""
+        query = asked.query
+        candidates = ordered(found.candidates, query.sort, query.filters.currency)
+        groups = collapsed(candidates) if query.collapse else [(one,) for one in candidates]
+        if query.per_seller is not None:
+            kept = {one.product_id for one in at_most_per_seller((group[0] for group in groups), query.per_seller)}
+            groups = [group for group in groups if group[0].product_id in kept]
+        places = tuple(
+            _place(one.product_id, found, is_first=number == 0) for group in groups for number, one in enumerate(group)
+        )
+        encoder = meant.encoder if meant and found.reason is None else None
+        return Rest(places, query.filters, len(groups), found.is_all, found.reason, encoder, found.nearest.index)
+
+    def _facets(self, asked: _Asked, meant: Meant | None, found: _Gathered) -> dict[FacetName, Facet]:
+        """Every facet, counted over what matches with its own filters lifted."""
+        counted = {asked.query.filters: found}
+        for name in NAMES:
+            filters = lifted(asked.query.filters, name)
+            if filters not in counted:
+                counted[filters] = self._gathered(asked, meant, found.reason, filters)
+        return {
+            name: facet(name, one.candidates, asked.query.filters, is_exact=one.is_all)
+            for name, one in ((name, counted[lifted(asked.query.filters, name)]) for name in NAMES)
+        }
+
+    def _page(self, rest: Rest, query: SearchQuery) -> Findings:
+        """The first products of the rest, and the cursor of what follows."""
+        items, left = self._shown(rest.places, query.limit, rest.filters)
+        cursor = self._cursors.text_of(replace(rest, places=left), query)
+        return Findings(items, rest.reason, rest.encoder, rest.index, cursor, rest.total, rest.is_exact)
+
+    def _shown(
+        self, places: Sequence[Place], limit: int, filters: Filters
+    ) -> tuple[tuple[Found, ...], tuple[Place, ...]]:
+        """The first groups of which something can still be bought, and the places after them."""
+        groups = groups_of(places)
+        items: list[Found] = []
+        taken = 0
+        while taken < len(groups) and len(items) < limit:
+            chunk = groups[taken : taken + limit]
+            ids = [place.product_id for group in chunk for place in group]
+            shown = {product.product_id: product for product in on_shelf(self._warehouse, ids, filters)}
+            for group in chunk:
+                taken += 1
+                items += _found(group, shown)
+                if len(items) == limit:
+                    break
+        return tuple(items), tuple(place for group in groups[taken:] for place in group)
+
+    def _of_category(self, product: ShelfProduct, limit: int, filters: Filters) -> Sequence[ShelfProduct]:
+        if filters.categories and product.category not in filters.categories:
+            return ()
+        return browse(self._warehouse, limit=limit, category=product.category).products
 
 
-def _near(hits: Sequence[Hit], floor: float) -> list[Hit]:
-    """The hits that words alone may stand for: the nearest vector is always there, but it may be far away."""
-    best = max((hit.similarity for hit in hits), default=0.0)
-    return [hit for hit in hits if hit.similarity >= max(floor, NEAR_SHARE * best)]
+def _place(product_id: int, found: _Gathered, *, is_first: bool) -> Place:
+    held = found.held.get(product_id)
+    words: Match | None = None if held is None else "words" if held.share >= 1 else "some_words"
+    return Place(product_id, found.fused[product_id].score, found.nearest.cosines.get(product_id), words, is_first)
 
 
-def _matched(product_id: int, words: WordMatches, similarity: Mapping[int, float]) -> tuple[Match, ...]:
-    by_words: tuple[Match, ...] = ("words",) if product_id in words.every_word else ()
-    if product_id in words.some_words:
-        by_words = ("some_words",)
-    return (*by_words, "likeness") if product_id in similarity else by_words
+def _found(group: Iterable[Place], shown: Mapping[int, ShelfProduct]) -> list[Found]:
+    """The first of the group that is on the shelf, with the others; nothing where none is."""
+    awake = [place for place in group if place.product_id in shown]
+    if not awake:
+        return []
+    first, *others = awake
+    also_at = tuple(shown[place.product_id] for place in others)
+    return [Found(shown[first.product_id], first.similarity, first.matched, first.score, also_at)]

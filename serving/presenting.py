@@ -11,16 +11,14 @@ from marketplace.catalog.prices import format_price
 from marketplace.catalog.products import Price
 from marketplace.errors import InputRejected
 from marketplace.storage.ladder import Step, Suggestions
-from marketplace.storage.shelf import ShelfProduct
-from serving.finder import Alike, Findings
+from marketplace.storage.shelf import ShelfProduct, ShelfSeller
+from serving.finder import Alike
 from serving.schemas import (
     PriceShown,
     ProductDetail,
     ProductShown,
     Recommendations,
     RecommendedProduct,
-    SearchHit,
-    SearchResults,
     SellerShown,
     SimilarProduct,
     SimilarProducts,
@@ -35,13 +33,13 @@ REASONS: dict[Step, str] = {
 
 def shown_product(product: ShelfProduct) -> ProductShown:
     """The product in a list."""
-    return ProductShown(**_fields(product))
+    return ProductShown(**product_fields(product))
 
 
 def product_detail(product: ShelfProduct, public_url: str) -> ProductDetail:
     """The product by itself, with the address of a chat about it."""
     return ProductDetail(
-        **_fields(product),
+        **product_fields(product),
         description=product.description,
         url=seller_page(product.url),
         whatsapp_url=chat_about(product, public_url),
@@ -52,19 +50,11 @@ def product_detail(product: ShelfProduct, public_url: str) -> ProductDetail:
     )
 
 
-def search_results(found: Findings) -> SearchResults:
-    """The findings of a search."""
-    items = [
-        SearchHit(**_fields(item.product), similarity=_rounded(item.similarity), matched=list(item.matched))
-        for item in found.items
-    ]
-    versions = {"encoder": found.encoder, "index": found.index}
-    return SearchResults(items=items, degraded=found.degraded, reason=found.reason, versions=versions)
-
-
 def similar_products(product_id: int, alike: Alike) -> SimilarProducts:
     """Products like another."""
-    items = [SimilarProduct(**_fields(item.product), similarity=_rounded(item.similarity)) for item in alike.items]
+    items = [
+        SimilarProduct(**product_fields(item.product), similarity=rounded(item.similarity)) for item in alike.items
+    ]
     is_degraded = alike.source != "likeness"
     return SimilarProducts(
         product_id=product_id,
@@ -92,7 +82,7 @@ def recommendations(user_id: str, suggestions: Suggestions) -> Recommendations:
         reason=REASONS.get(suggestions.source),
         versions={name: None if version is None else str(version) for name, version in versions.items()},
         items=[
-            RecommendedProduct(**_fields(item.product), source=item.source, score=item.score)
+            RecommendedProduct(**product_fields(item.product), source=item.source, score=item.score)
             for item in suggestions.items
         ],
     )
@@ -121,8 +111,8 @@ def kept_price(value: str | None) -> Price | None:
         return None
 
 
-def _fields(product: ShelfProduct) -> dict[str, Any]:
-    seller = product.seller
+def product_fields(product: ShelfProduct) -> dict[str, Any]:
+    """The fields that every shown product has."""
     return {
         "product_id": product.product_id,
         "title": product.title,
@@ -130,11 +120,16 @@ def _fields(product: ShelfProduct) -> dict[str, Any]:
         "price": shown_price(product.price),
         "image_url": f"/media/{product.image_sha256}.jpg" if product.image_sha256 else None,
         "in_stock": product.in_stock,
-        "seller": SellerShown(seller_id=seller.seller_id, name=seller.name, city=seller.city, country=seller.country),
+        "seller": shown_seller(product.seller),
     }
 
 
-def _rounded(similarity: float | None) -> float | None:
+def shown_seller(seller: ShelfSeller) -> SellerShown:
+    """Who sells a product."""
+    return SellerShown(seller_id=seller.seller_id, name=seller.name, city=seller.city, country=seller.country)
+
+
+def rounded(similarity: float | None) -> float | None:
     """The cosine to four digits: more of it is noise."""
     return None if similarity is None else round(similarity, 4)
 

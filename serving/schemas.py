@@ -12,8 +12,7 @@ from marketplace.catalog.quality import JudgedBy
 from marketplace.events.interactions import Channel, Surface
 from marketplace.events.weights import InteractionKind
 from marketplace.storage.ladder import Step
-from serving.dependencies import LARGEST_ID, MOST_ITEMS, TEXT, USER_ID
-from serving.finder import Match
+from serving.dependencies import LARGEST_ID, TEXT, USER_ID
 
 Identity = Annotated[int, Field(ge=0, le=LARGEST_ID)]
 EventId = Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9._:@-]+$")]
@@ -102,48 +101,6 @@ class SimilarProducts(BaseModel):
     reason: str | None
     versions: dict[str, str | None] = Field(examples=[{"index": "product_embeddings_050389a4b1d05f42"}])
     items: list[SimilarProduct]
-
-
-class SearchScope(BaseModel):
-    """How many products a search gives, and where it looks."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    limit: Annotated[int, Field(ge=1, le=MOST_ITEMS)] = 24
-    category: Annotated[str | None, Field(max_length=200, pattern=TEXT)] = None
-    seller_id: Identity | None = None
-
-
-class WordQuery(SearchScope):
-    """A search by words."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"text": "blue kitenge dress", "limit": 12}})
-
-    text: Annotated[str, Field(min_length=1, max_length=300, pattern=TEXT)]
-
-
-class PhotoQuery(SearchScope):
-    """What may stand beside the photo in a multipart search."""
-
-    text: Annotated[str | None, Field(max_length=300, pattern=TEXT)] = None
-
-
-class SearchHit(ProductShown):
-    """A product that was found: its cosine to the query where vectors found it, and what it was found by."""
-
-    similarity: float | None = Field(examples=[0.71])
-    matched: list[Match] = Field(examples=[["words", "likeness"]])
-
-
-class SearchResults(BaseModel):
-    """What was found, best first; `degraded` says that a part of the search was away, `reason` which."""
-
-    items: list[SearchHit]
-    degraded: bool
-    reason: str | None
-    versions: dict[str, str | None] = Field(
-        examples=[{"encoder": "compact-1", "index": "product_embeddings_050389a4b1d05f42"}]
-    )
 
 
 class RecommendedProduct(ProductShown):

@@ -12,6 +12,8 @@ import sqlalchemy as sa
 
 from marketplace.catalog.products import Price, Verdict
 from marketplace.errors import NotFound
+from marketplace.search.asking import Filters
+from marketplace.storage.filtering import meeting
 from marketplace.storage.priced import PRICE, price_from
 from marketplace.storage.tables import product_quality, products, sellers
 from marketplace.storage.warehouse import Warehouse
@@ -25,6 +27,7 @@ SWAHILI = ("cha", "kwa", "la", "na", "ni", "vya", "wa", "ya", "za")
 LINKING = frozenset(ENGLISH + SWAHILI)
 _WORD = re.compile(r"\w+")
 _DAY = sa.func.date_trunc("day", products.c.first_seen_at)
+AVAILABLE = Filters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +134,12 @@ def product_of(warehouse: Warehouse, product_id: int) -> ShelfProduct:
     return _product(row)
 
 
-def on_shelf(warehouse: Warehouse, product_ids: Sequence[int]) -> list[ShelfProduct]:
-    """Those of the products that shoppers may still buy, in the order given."""
+def on_shelf(warehouse: Warehouse, product_ids: Sequence[int], filters: Filters = AVAILABLE) -> list[ShelfProduct]:
+    """Those of the products that shoppers may still find under the filters, in the order given."""
     if not product_ids:
         return []
-    statement = _shelf().where(products.c.product_id.in_(product_ids))
+    ids = sa.cast(list(product_ids), sa.ARRAY(sa.BigInteger))  # one parameter, however many they are
+    statement = meeting(_offered(), filters).where(products.c.product_id == sa.any_(ids))
     with warehouse.begin() as connection:
         found = {row.product_id: _product(row) for row in connection.execute(statement)}
     return [found[product_id] for product_id in dict.fromkeys(product_ids) if product_id in found]
@@ -174,9 +178,7 @@ def seller_of(warehouse: Warehouse, seller_id: int) -> ShelfSeller:
     return _seller(row)
 
 
-def find_words(
-    warehouse: Warehouse, text: str, *, limit: int, category: str | None = None, seller_id: int | None = None
-) -> WordMatches:
+def find_words(warehouse: Warehouse, text: str, *, limit: int, filters: Filters = AVAILABLE) -> WordMatches:
     """Products that hold the query's words in title, category or description, a word being its beginning.
 
     No stemming but the English plural: titles come in many languages, and a beginning serves them all.
@@ -189,7 +191,7 @@ def find_words(
     has_all = products.c.words.op("@@")(every)
     in_title = sa.func.to_tsvector("simple", products.c.title).op("@@")(every)
     statement = (
-        _shelf(category, seller_id)
+        meeting(_offered(), filters)
         .add_columns(has_all.label("has_all"))
         .where(products.c.words.op("@@")(some))
         .order_by(
@@ -228,13 +230,14 @@ def _products() -> sa.Select[Any]:
     )
 
 
+def _offered() -> sa.Select[Any]:
+    """Every product that its seller still shows, sold out or not."""
+    return _products().where(~products.c.is_gone, sellers.c.state == "active")
+
+
 def _shelf(category: str | None = None, seller_id: int | None = None) -> sa.Select[Any]:
-    statement = _products().where(~products.c.is_gone, products.c.in_stock, sellers.c.state == "active")
-    if category is not None:
-        statement = statement.where(products.c.category == category)
-    if seller_id is not None:
-        statement = statement.where(products.c.seller_id == seller_id)
-    return statement
+    categories = () if category is None else (category,)
+    return meeting(_offered(), Filters(categories=categories, seller_id=seller_id))
 
 
 _PRODUCT = (

@@ -1,4 +1,4 @@
-"""Search by words, by a photo, or both."""
+"""Search by words, by a photo, by products, or several of them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from marketplace.errors import InputRejected
+from marketplace.search.asking import SearchQuery
 from serving.dependencies import ShopDep
-from serving.finder import Query
-from serving.presenting import search_results
-from serving.schemas import PhotoQuery, Problem, SearchResults, WordQuery
+from serving.schemas import Problem
+from serving.search_presenting import search_results
+from serving.search_schemas import EXAMPLES, MOST_CATEGORIES, MOST_EXAMPLES, SearchAsked, SearchResults
 
 router = APIRouter(prefix="/api", tags=["search"])
-FORM_FIELDS = 8
+LISTS = ("like", "unlike", "categories")
+FORM_FIELDS = len(SearchAsked.model_fields) + 2 * MOST_EXAMPLES + MOST_CATEGORIES
 _SCHEMA = "application/json"
 
 
-async def query_of(request: Request) -> Query:
+async def query_of(request: Request) -> SearchQuery:
     """The search that a JSON or multipart body asks for."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
@@ -29,28 +31,37 @@ async def query_of(request: Request) -> Query:
     if kind != _SCHEMA:
         raise HTTPException(415, f"send application/json or multipart/form-data, not {kind[:80] or 'nothing'}")
     try:
-        asked = WordQuery.model_validate_json(await request.body())
+        return SearchAsked.model_validate_json(await request.body()).query()
     except ValidationError as error:
         raise _refused(error) from error
-    return Query(asked.text, None, asked.limit, asked.category, asked.seller_id)
 
 
-async def photo_query(request: Request) -> Query:
+async def photo_query(request: Request) -> SearchQuery:
     """The search that a form asks for, words and photo both being optional."""
     async with request.form(max_files=1, max_fields=FORM_FIELDS) as form:
         try:
-            asked = PhotoQuery.model_validate(_fields(form))
+            asked = SearchAsked.model_validate(_fields(form))
         except ValidationError as error:
             raise _refused(error) from error
-        image = await _image(form)
-    text = (asked.text or "").strip()
-    return Query(text or None, image, asked.limit, asked.category, asked.seller_id)
+        return asked.query(await _image(form))
 
 
 def _fields(form: FormData) -> dict[str, Any]:
     """The form's texts under their names; the storefront calls its words `q`, and empty means not given."""
-    names = {"q": "text"}
-    return {names.get(key, key): value for key, value in form.items() if key != "image" and value != ""}
+    fields: dict[str, Any] = {}
+    for name in form:
+        values = [value for value in form.getlist(name) if value != ""]
+        if name == "image" or not values:
+            continue
+        if name in LISTS:
+            fields[name] = values
+        elif name == "box":
+            fields[name] = str(values[-1]).split(",")
+        else:
+            fields["text" if name == "q" else name] = values[-1]
+    if "text" in fields:
+        fields["text"] = str(fields["text"]).strip() or None
+    return fields
 
 
 async def _image(form: FormData) -> bytes | None:
@@ -70,27 +81,29 @@ _BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            _SCHEMA: {"schema": WordQuery.model_json_schema()},
+            _SCHEMA: {"schema": SearchAsked.model_json_schema(), "examples": EXAMPLES},
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
                     "properties": {
-                        **PhotoQuery.model_json_schema()["properties"],
                         "image": {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or GIF"},
+                        **SearchAsked.model_json_schema()["properties"],
+                        "box": {"type": "string", "description": "left,top,right,bottom as shares of the sides"},
                     },
                 }
             },
         },
     }
 }
-_PROBLEMS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (413, 415, 422, 503)}
+_PROBLEMS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (404, 413, 415, 422, 503)}
 
 
 @router.post("/search", openapi_extra=_BODY, responses=_PROBLEMS)
-def search(query: Annotated[Query, Depends(query_of)], shop: ShopDep) -> SearchResults:
-    """Products that match the words, the photo or both, best first. One row per product.
+def search(query: Annotated[SearchQuery, Depends(query_of)], shop: ShopDep) -> SearchResults:
+    """Products that match the words, the photo, the examples or several of these, best first. One row per product.
 
-    While vectors are away, words are still searched and the answer says `degraded`; a photo alone answers 503.
+    While vectors are away, words are still searched and the answer says `degraded`; what words cannot answer is a 503.
+    One search ranks 500 products at most; its pages end there.
     """
     found = shop.finder.find(query)
     if found.degraded:

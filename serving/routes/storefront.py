@@ -8,13 +8,14 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from marketplace.errors import ArtifactUnavailable, InputRejected
+from marketplace.search.asking import Filters, SearchQuery
 from marketplace.storage.history import versions_of
 from marketplace.storage.ladder import Suggestions, suggest
 from marketplace.storage.matches import offers_of
 from marketplace.storage.shelf import ShelfPage, browse, categories, product_of, seller_of
-from serving import finder
 from serving.cursors import cursor_of, place_of
 from serving.dependencies import TEXT, USER_ID, CategoryFilter, Cursor, NowDep, ProductId, SellerId, Shop, ShopDep
+from serving.finder import Findings
 from serving.presenting import REASONS
 from serving.price_line import price_line
 from serving.problems import said
@@ -61,14 +62,15 @@ def show_search(
     """What was found by words."""
     if not q.strip():
         return RedirectResponse("/", 303)
-    return _findings(request, shop, finder.Query(q.strip(), None, 2 * PAGE, category), piece=piece)
+    filters = Filters(categories=() if category is None else (category,))
+    return _findings(request, shop, SearchQuery(text=q.strip(), filters=filters, limit=2 * PAGE), piece=piece)
 
 
 @router.post("/search")
 def show_photo_search(
     request: Request,
     shop: ShopDep,
-    query: Annotated[finder.Query, Depends(photo_query)],
+    query: Annotated[SearchQuery, Depends(photo_query)],
     piece: Piece = False,
 ) -> Response:
     """What was found by a photo, and words if there were any."""
@@ -148,9 +150,10 @@ def show_robots() -> Response:
     return Response(f"User-agent: *\n{hidden}", media_type="text/plain")
 
 
-def _findings(request: Request, shop: Shop, query: finder.Query, *, piece: bool) -> Response:
+def _findings(request: Request, shop: Shop, query: SearchQuery, *, piece: bool) -> Response:
     template = "findings.html" if piece else "search.html"
-    values: dict[str, Any] = {"q": query.text or "", "category": query.category, "by_photo": query.image is not None}
+    category = next(iter(query.filters.categories), None)
+    values: dict[str, Any] = {"q": query.text or "", "category": category, "by_photo": query.image is not None}
     try:
         found = shop.finder.find(query)
     except (InputRejected, ArtifactUnavailable) as error:
@@ -161,7 +164,7 @@ def _findings(request: Request, shop: Shop, query: finder.Query, *, piece: bool)
     return render(request, template, **values, **_groups(shop, found))
 
 
-def _groups(shop: Shop, found: finder.Findings | None) -> dict[str, Any]:
+def _groups(shop: Shop, found: Findings | None) -> dict[str, Any]:
     """The findings in two groups: what holds every word, and what comes close."""
     items = found.items if found else ()
     return {

@@ -1,0 +1,227 @@
+"""The vectors' side of a search: what a query means as a vector, and the products nearest to it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from marketplace.errors import ArtifactUnavailable, ConfigurationError, NotFound, NotReady, StoreUnreachable
+from marketplace.search.advice import Advice
+from marketplace.search.asking import Filters
+from marketplace.search.examples import moved
+from marketplace.storage.vectors import MOST_HITS, Hit, Vectors
+from models.embedding.vectors import Vectors as Vector
+from serving.breaker import Breaker
+from serving.encoder import WarmEncoder
+
+log = logging.getLogger(__name__)
+REST_SECONDS = 5.0
+ALONE_SECONDS = 3.0  # where words cannot stand in for likeness, waiting is better than nothing
+NAMED_SECONDS = 1.0
+THREADS = 16
+NEAR_SHARE = 0.6
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What products shall be like: a photo, words, a product as it is published, examples."""
+
+    image: bytes | None = None
+    text: str | None = None
+    image_weight: float | None = None
+    product_id: int | None = None
+    like: tuple[int, ...] = ()
+    unlike: tuple[int, ...] = ()
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is nothing to be like."""
+        return self == Wanted()
+
+    @property
+    def is_words(self) -> bool:
+        """Whether it is words alone, which are always near to something, and mostly to nothing they mean."""
+        return self == Wanted(text=self.text) and self.text is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What is wanted, as a vector; `encoder` made it, None where it is made of published vectors alone."""
+
+    vector: Vector
+    encoder: str | None
+    bare_weight: float
+    floor: float
+    advice: tuple[Advice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """Cosine to what is meant, by product, nearest first; `is_all` where nothing near was left out."""
+
+    cosines: dict[int, float]
+    index: str | None
+    is_all: bool
+
+
+Pending = Future[Nearest]
+
+
+class Likeness:
+    """Finds products by vectors, within a time that shoppers have.
+
+    Parameters
+    ----------
+    seconds
+        How long the answer of a search may wait for the index.
+    """
+
+    def __init__(self, vectors: Vectors, encoder: WarmEncoder, *, seconds: float) -> None:
+        self._vectors = vectors
+        self._encoder = encoder
+        self._seconds = seconds
+        self._breaker = Breaker(rest_seconds=REST_SECONDS, threads=THREADS)
+        self._named: tuple[str | None, float] = (None, 0.0)
+
+    def deadline(self, *, alone: bool) -> float:
+        """The instant until which to wait; `alone` where nothing else could answer."""
+        return time.monotonic() + (max(self._seconds, ALONE_SECONDS) if alone else self._seconds)
+
+    def meant(self, wanted: Wanted, deadline: float) -> Meant:
+        """What is wanted, as a vector.
+
+        Raises
+        ------
+        ArtifactUnavailable
+            If the encoder is not ready, or nothing is published.
+        StoreUnreachable
+            If published vectors are wanted, and the index does not answer in time.
+        NotFound
+            If nothing of what is wanted is in the index.
+        """
+        vector, encoder = None, None
+        if wanted.image is not None or wanted.text:
+            vector, encoder = self._encoder.embed(wanted.image, wanted.text, wanted.image_weight)
+        named = tuple(one for one in (wanted.product_id, *wanted.like, *wanted.unlike) if one is not None)
+        published = self._ask(lambda: self._vectors.vectors_of(named), deadline) if named else {}
+        if wanted.product_id is not None:
+            if wanted.product_id not in published:
+                raise NotFound(f"product {wanted.product_id} is not in the index yet")
+            vector = published[wanted.product_id]
+        like, unlike = ([published[one] for one in ids if one in published] for ids in (wanted.like, wanted.unlike))
+        missed = len(like) + len(unlike) < len(wanted.like) + len(wanted.unlike)
+        if wanted.like and not like and vector is None:
+            raise NotFound("like: none of these products is in the index")
+        if like or unlike:
+            vector = moved(vector, like, unlike)
+        assert vector is not None, "something is wanted"
+        bare_weight = self._encoder.bare_weight if wanted.text else 1.0
+        floor = self._encoder.least_likeness if wanted.is_words else 0.0
+        return Meant(vector, encoder, bare_weight, floor, (Advice("example_unknown"),) if missed else ())
+
+    def begin(self, meant: Meant, filters: Filters, *, limit: int, exclude: Sequence[int], only_near: bool) -> Pending:
+        """The nearest products to come; with `only_near` those that are far from the best one are left out.
+
+        Raises
+        ------
+        StoreUnreachable
+            While the index rests.
+        """
+
+        def search() -> Nearest:
+            index = self._index()
+            hits = self._searched(meant, filters, limit, exclude)
+            near = _near(hits, meant.floor) if only_near else hits
+            is_all = len(hits) < limit or len(near) < len(hits)
+            return Nearest({hit.product_id: hit.similarity for hit in near}, index, is_all)
+
+        return self._breaker.begin(search)
+
+    def end(self, pending: Pending, deadline: float) -> Nearest:
+        """The nearest products, if they come before the deadline.
+
+        Raises
+        ------
+        StoreUnreachable
+            If they do not.
+        ArtifactUnavailable
+            If nothing is published, or of another encoder.
+        """
+        return self._breaker.end(pending, deadline)
+
+    def close(self) -> None:
+        """Wait for nothing any more."""
+        self._breaker.close()
+
+    def _ask(self, question: Callable[[], T], deadline: float) -> T:
+        return self._breaker.end(self._breaker.begin(question), deadline)
+
+    def _index(self) -> str | None:
+        """The collection that is served; a name is believed for a second, which saves a question at every search."""
+        name, until = self._named
+        if name is None or time.monotonic() >= until:
+            name = self._vectors.current()
+            self._named = name, time.monotonic() + NAMED_SECONDS
+        return name
+
+    def _searched(self, meant: Meant, filters: Filters, limit: int, exclude: Sequence[int]) -> list[Hit]:
+        def search(pictured: bool | None) -> list[Hit]:
+            return found_under(
+                self._vectors, meant.vector, filters, limit, exclude=exclude, pictured=pictured, version=meant.encoder
+            )
+
+        if meant.bare_weight == 1.0:
+            return search(None)
+        weighed = [replace(hit, similarity=meant.bare_weight * hit.similarity) for hit in search(False)]
+        return sorted([*search(True), *weighed], key=lambda hit: -hit.similarity)[:limit]
+
+
+def found_under(
+    vectors: Vectors,
+    vector: Vector,
+    filters: Filters,
+    limit: int,
+    *,
+    exclude: Sequence[int],
+    pictured: bool | None,
+    version: str | None,
+) -> list[Hit]:
+    """The nearest products as far as the collection knows the filters; of what it does not know, more are fetched.
+
+    Postgres looks at every filter again afterwards.
+    """
+    category = filters.categories[0] if len(filters.categories) == 1 else None
+    known = Filters(categories=filters.categories[:1] if category else (), seller_id=filters.seller_id)
+    is_known = replace(filters, in_stock=True) == known
+    return vectors.search(
+        vector,
+        limit=limit if is_known else MOST_HITS,
+        category=category,
+        seller_id=filters.seller_id,
+        exclude=exclude,
+        pictured=pictured,
+        model_version=version,
+    )
+
+
+def why_without(error: Exception) -> str:
+    """Why vectors were not asked, for the one who asked."""
+    if isinstance(error, StoreUnreachable):
+        log.warning("answering without vectors: %s", error)
+        return "the index of pictures and meanings does not answer"
+    if isinstance(error, NotReady | NotFound):
+        return str(error)
+    if isinstance(error, ArtifactUnavailable | ConfigurationError):
+        log.warning("answering without vectors: %s", error)
+    return "no index of this encoder is published; materialise product_index"
+
+
+def _near(hits: Sequence[Hit], floor: float) -> list[Hit]:
+    """The hits that words alone may stand for: the nearest vector is always there, but it may be far away."""
+    best = max((hit.similarity for hit in hits), default=0.0)
+    return [hit for hit in hits if hit.similarity >= max(floor, NEAR_SHARE * best)]
