@@ -60,8 +60,10 @@ class _Spelling:
 
     def log_probability(self, word: str) -> float:
         """Natural logarithm of how likely a word of this language is this one."""
-        listed = LISTED / len(self.words) if word in self.words else 0.0
-        return math.log(listed + (1 - LISTED) * math.exp(self._letters(word)))
+        spelt = math.log(1 - LISTED) + self._letters(
+            word
+        )  # of a word of hundreds of letters only the logarithm is left
+        return math.log(LISTED / len(self.words) + math.exp(spelt)) if word in self.words else spelt
 
     def _letters(self, word: str) -> float:
         total = 0.0
