@@ -20,19 +20,21 @@ from marketplace.search.asking import Filters, SearchQuery
 from marketplace.search.candidates import Candidate, at_most_per_seller, ordered
 from marketplace.search.collapse import collapsed
 from marketplace.search.facets import NAMES, Facet, FacetName, facet, lifted
-from marketplace.search.fusion import TUNED, Fused, FusionWeights, fuse
+from marketplace.search.fusion import TUNED, FusionWeights, fuse, near
 from marketplace.storage.candidates import candidates_of
 from marketplace.storage.images import Images
+from marketplace.storage.index_builds import model_of
 from marketplace.storage.shelf import AVAILABLE, ShelfProduct, browse, on_shelf, product_of
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
 from serving.encoder import WarmEncoder
-from serving.likeness import Likeness, Meant, Nearest, Pending, Wanted, why_without
+from serving.likeness import Likeness, Meant, Nearest, Wanted, why_without
 from serving.photo_queries import Photo, PhotoQueries
 from serving.search_cursors import Match, Place, Rest, SearchCursors, groups_of
 from serving.words import WordHit, by_words
 
 DEPTH = 500  # products that one search ranks; pages end there
+NOTHING_NEAR = Nearest({}, None, is_all=True)
 AWAY = (ArtifactUnavailable, StoreUnreachable, ConfigurationError)
 
 
@@ -79,6 +81,7 @@ class Alike:
     source: Literal["likeness", "same_category"]
     items: tuple[Found, ...]
     reason: str | None
+    encoder: str | None
     index: str | None
 
 
@@ -98,9 +101,10 @@ class _Gathered:
     """Candidates in order of relevance, with what found them."""
 
     candidates: tuple[Candidate, ...]
-    fused: Mapping[int, Fused]
+    scores: Mapping[int, float]
     held: Mapping[int, WordHit]
-    nearest: Nearest
+    cosines: Mapping[int, float]
+    index: str | None
     is_all: bool
     reason: str | None
 
@@ -125,6 +129,7 @@ class Finder:
         self._likeness = Likeness(vectors, encoder, seconds=seconds)
         self._cursors = SearchCursors(cursor_key)
         self._weights = weights
+        self._encoders: dict[str, str | None] = {}
 
     def find(self, query: SearchQuery) -> Findings:
         """The products that match, found with all that is awake.
@@ -142,9 +147,15 @@ class Finder:
             rest = self._cursors.rest_of(query)
             return self._page(rest, query)
         asked = self._asked(query)
-        meant, reason = self._meant(asked)
+        try:
+            meant, reason = self._meant(asked)
+        except NotFound:
+            if query.product_id is None:
+                raise
+            asked = self._read(query, None, Wanted(), asked.exclude)  # known, but not in the index yet
+            meant, reason = self._meant(asked)
         found = self._gathered(asked, meant, reason, query.filters)
-        rest = self._rest(asked, meant, found)
+        rest = self._rest(asked, found)
         facets = self._facets(asked, meant, found) if query.facets else None
         advice = (*asked.advice, *(meant.advice if meant else ()))
         language = language_of(query.text).code if query.text else None
@@ -170,12 +181,12 @@ class Finder:
         deadline = self._likeness.deadline(alone=False)
         try:
             meant = self._likeness.meant(Wanted(product_id=product_id), deadline)
-            pending = self._likeness.begin(meant, filters, limit=DEPTH, exclude=[product_id], only_near=False)
+            pending = self._likeness.begin(meant, filters, limit=DEPTH, exclude=[product_id])
             nearest = self._likeness.end(pending, deadline)
         except (*AWAY, NotFound) as error:
             others = self._of_category(product, limit + 1, filters)
             near = tuple(Found(other, None, ()) for other in others if other.product_id != product_id)
-            return Alike("same_category", near[:limit], why_without(error), None)
+            return Alike("same_category", near[:limit], why_without(error), None, None)
         cosines = {key: cosine for key, cosine in nearest.cosines.items() if cosine >= threshold}
         candidates = candidates_of(self._warehouse, list(cosines), filters)
         groups = collapsed(candidates) if collapse else [(one,) for one in candidates]
@@ -185,7 +196,7 @@ class Finder:
             for number, one in enumerate(group)
         ]
         items, _ = self._shown(places, limit, filters)
-        return Alike("likeness", items, None, nearest.index)
+        return Alike("likeness", items, None, self._encoder_of(nearest.index), nearest.index)
 
     def close(self) -> None:
         """Wait for nothing any more."""
@@ -200,28 +211,29 @@ class Finder:
             If nothing is searched for.
         """
         text = (query.text or "").strip() or None
-        examples = (*query.like, *query.unlike)
-        if text is None and query.image is None and query.product_id is None and not examples:
+        if (text, query.image, query.product_id) == (None, None, None) and not (query.like or query.unlike):
             raise InputRejected("a search needs text, an image, or both; or a product_id, or like")
         if query.image is not None and query.product_id is not None:
             raise InputRejected("product_id: send either an image or a product, not both")
+        exclude = (*query.like, *query.unlike, *(() if query.product_id is None else (query.product_id,)))
         wanted = Wanted(like=query.like, unlike=query.unlike)
-        photo, exclude = None, examples
+        if query.product_id is not None and text is None and query.box is None and query.image_weight is None:
+            return _Asked(query, None, replace(wanted, product_id=query.product_id), exclude, ())
+        return self._read(query, text, wanted, exclude)
+
+    def _read(self, query: SearchQuery, text: str | None, wanted: Wanted, exclude: tuple[int, ...]) -> _Asked:
+        """The query with the photo it brings or names, and the words that go with it."""
+        photo: Photo | None = None
         if query.image is not None:
             photo = self._photos.read(query.image, query.box)
         elif query.product_id is not None:
-            exclude = (*examples, query.product_id)
-            if text is None and query.box is None and query.image_weight is None:
-                wanted = replace(wanted, product_id=query.product_id)
-                return _Asked(query, None, wanted, exclude, ())
             product = product_of(self._warehouse, query.product_id)
             text = text or product.title
             photo = self._photo_of(product, query)
-        advice = photo.judged.advice if photo else ()
         image = None if photo is None or photo.judged.is_useless else photo.jpeg
         weight = query.image_weight if query.image_weight is not None else self._weights.picture
         wanted = replace(wanted, image=image, text=text, image_weight=weight if image and text else None)
-        return _Asked(query, text, wanted, exclude, advice)
+        return _Asked(query, text, wanted, exclude, photo.judged.advice if photo else ())
 
     def _photo_of(self, product: ShelfProduct, query: SearchQuery) -> Photo | None:
         if product.image_sha256 is None:
@@ -232,43 +244,56 @@ class Finder:
         """What is wanted as a vector; None with the reason where it cannot be told, without one where it is nothing."""
         if asked.wanted.is_nothing:
             return None, None
-        is_alone = asked.text is None
+        deadline = self._likeness.deadline(alone=asked.text is None)
         try:
-            return self._likeness.meant(asked.wanted, self._likeness.deadline(alone=is_alone)), None
+            return self._likeness.meant(asked.wanted, deadline), None
         except AWAY as error:
             return None, self._without_likeness(asked, error)
 
     def _gathered(self, asked: _Asked, meant: Meant | None, reason: str | None, filters: Filters) -> _Gathered:
         """The candidates under the filters, by words and by likeness at once."""
         deadline = self._likeness.deadline(alone=asked.text is None)
-        pending: Pending | None = None
+        nearest, pending = NOTHING_NEAR, None
         if meant is not None:
-            only_near = asked.wanted.is_words or asked.query.sort != "relevance"
             try:
-                pending = self._likeness.begin(meant, filters, limit=DEPTH, exclude=asked.exclude, only_near=only_near)
+                pending = self._likeness.begin(meant, filters, limit=DEPTH, exclude=asked.exclude)
             except AWAY as error:
                 reason = self._without_likeness(asked, error)
         words = by_words(self._warehouse, asked.text, filters=filters, limit=DEPTH) if asked.text else []
-        nearest = Nearest({}, None, is_all=True)
         if pending is not None:
             try:
                 nearest = self._likeness.end(pending, deadline)
             except AWAY as error:
                 reason = self._without_likeness(asked, error)
-        floor = meant.floor if meant else 0.0
-        order = fuse(words, nearest.cosines, floor=floor, by=asked.query.fusion, weights=self._weights)
+        return self._ranked(asked, meant, words, nearest, filters, reason)
+
+    def _ranked(
+        self,
+        asked: _Asked,
+        meant: Meant | None,
+        words: Sequence[WordHit],
+        nearest: Nearest,
+        filters: Filters,
+        reason: str | None,
+    ) -> _Gathered:
+        """What was found and may be shown, in order of relevance: Postgres has the last word on every filter."""
+        ids = dict.fromkeys([*(one.product_id for one in words), *nearest.cosines])
         excluded = set(asked.exclude)
-        ids = [one.product_id for one in order if one.product_id not in excluded]
-        candidates = candidates_of(self._warehouse, ids, filters)
-        is_all = nearest.is_all and len(words) < DEPTH and len(candidates) <= DEPTH
-        return _Gathered(
-            tuple(candidates[:DEPTH]),
-            {one.product_id: one for one in order},
-            {one.product_id: one for one in words},
-            nearest,
-            is_all,
-            reason,
-        )
+        known = {
+            one.product_id: one
+            for one in candidates_of(self._warehouse, [one for one in ids if one not in excluded], filters)
+        }
+        held = {one.product_id: one for one in words if one.product_id in known}
+        alike = {key: cosine for key, cosine in nearest.cosines.items() if key in known}
+        floor = meant.floor if meant else 0.0
+        only_near = asked.wanted.is_words or asked.query.sort != "relevance"
+        cosines = near(alike, floor) if only_near else alike
+        order = fuse(held.values(), cosines, floor=floor, by=asked.query.fusion, weights=self._weights)
+        is_all = len(words) < DEPTH and (nearest.is_all or len(cosines) < len(alike)) and len(order) <= DEPTH
+        order = order[:DEPTH]
+        scores = {one.product_id: one.score for one in order}
+        candidates = tuple(known[one.product_id] for one in order)
+        return _Gathered(candidates, scores, held, cosines, nearest.index, is_all, reason)
 
     def _without_likeness(self, asked: _Asked, error: Exception) -> str:
         """Why words answer alone.
@@ -284,7 +309,7 @@ class Finder:
             raise NotReady(f"{what} cannot be searched now: {reason}") from error
         return reason
 
-    def _rest(self, asked: _Asked, meant: Meant | None, found: _Gathered) -> Rest:
+    def _rest(self, asked: _Asked, found: _Gathered) -> Rest:
         """The whole answer, in the order in which it is shown."""
         query = asked.query
         candidates = ordered(found.candidates, query.sort, query.filters.currency)
@@ -295,8 +320,8 @@ class Finder:
         places = tuple(
             _place(one.product_id, found, is_first=number == 0) for group in groups for number, one in enumerate(group)
         )
-        encoder = meant.encoder if meant and found.reason is None else None
-        return Rest(places, query.filters, len(groups), found.is_all, found.reason, encoder, found.nearest.index)
+        encoder = self._encoder_of(found.index)
+        return Rest(places, query.filters, len(groups), found.is_all, found.reason, encoder, found.index)
 
     def _facets(self, asked: _Asked, meant: Meant | None, found: _Gathered) -> dict[FacetName, Facet]:
         """Every facet, counted over what matches with its own filters lifted."""
@@ -309,6 +334,14 @@ class Finder:
             name: facet(name, one.candidates, asked.query.filters, is_exact=one.is_all)
             for name, one in ((name, counted[lifted(asked.query.filters, name)]) for name in NAMES)
         }
+
+    def _encoder_of(self, index: str | None) -> str | None:
+        """The encoder whose vectors a collection holds, looked up once for each."""
+        if index is None:
+            return None
+        known = self._encoders.get(index) or model_of(self._warehouse, index)
+        self._encoders = {index: known}
+        return known
 
     def _page(self, rest: Rest, query: SearchQuery) -> Findings:
         """The first products of the rest, and the cursor of what follows."""
@@ -343,7 +376,7 @@ class Finder:
 def _place(product_id: int, found: _Gathered, *, is_first: bool) -> Place:
     held = found.held.get(product_id)
     words: Match | None = None if held is None else "words" if held.share >= 1 else "some_words"
-    return Place(product_id, found.fused[product_id].score, found.nearest.cosines.get(product_id), words, is_first)
+    return Place(product_id, found.scores[product_id], found.cosines.get(product_id), words, is_first)
 
 
 def _found(group: Iterable[Place], shown: Mapping[int, ShelfProduct]) -> list[Found]:

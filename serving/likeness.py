@@ -23,7 +23,6 @@ REST_SECONDS = 5.0
 ALONE_SECONDS = 3.0  # where words cannot stand in for likeness, waiting is better than nothing
 NAMED_SECONDS = 1.0
 THREADS = 16
-NEAR_SHARE = 0.6
 T = TypeVar("T")
 
 
@@ -62,7 +61,7 @@ class Meant:
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """Cosine to what is meant, by product, nearest first; `is_all` where nothing near was left out."""
+    """Cosine to what is meant, by product, nearest first; `is_all` where there are no more."""
 
     cosines: dict[int, float]
     index: str | None
@@ -124,8 +123,8 @@ class Likeness:
         floor = self._encoder.least_likeness if wanted.is_words else 0.0
         return Meant(vector, encoder, bare_weight, floor, (Advice("example_unknown"),) if missed else ())
 
-    def begin(self, meant: Meant, filters: Filters, *, limit: int, exclude: Sequence[int], only_near: bool) -> Pending:
-        """The nearest products to come; with `only_near` those that are far from the best one are left out.
+    def begin(self, meant: Meant, filters: Filters, *, limit: int, exclude: Sequence[int]) -> Pending:
+        """The nearest products to come.
 
         Raises
         ------
@@ -136,9 +135,7 @@ class Likeness:
         def search() -> Nearest:
             index = self._index()
             hits = self._searched(meant, filters, limit, exclude)
-            near = _near(hits, meant.floor) if only_near else hits
-            is_all = len(hits) < limit or len(near) < len(hits)
-            return Nearest({hit.product_id: hit.similarity for hit in near}, index, is_all)
+            return Nearest({hit.product_id: hit.similarity for hit in hits}, index, len(hits) < limit)
 
         return self._breaker.begin(search)
 
@@ -219,9 +216,3 @@ def why_without(error: Exception) -> str:
     if isinstance(error, ArtifactUnavailable | ConfigurationError):
         log.warning("answering without vectors: %s", error)
     return "no index of this encoder is published; materialise product_index"
-
-
-def _near(hits: Sequence[Hit], floor: float) -> list[Hit]:
-    """The hits that words alone may stand for: the nearest vector is always there, but it may be far away."""
-    best = max((hit.similarity for hit in hits), default=0.0)
-    return [hit for hit in hits if hit.similarity >= max(floor, NEAR_SHARE * best)]

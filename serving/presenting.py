@@ -12,7 +12,6 @@ from marketplace.catalog.products import Price
 from marketplace.errors import InputRejected
 from marketplace.storage.ladder import Step, Suggestions
 from marketplace.storage.shelf import ShelfProduct, ShelfSeller
-from serving.finder import Alike
 from serving.schemas import (
     PriceShown,
     ProductDetail,
@@ -20,8 +19,6 @@ from serving.schemas import (
     Recommendations,
     RecommendedProduct,
     SellerShown,
-    SimilarProduct,
-    SimilarProducts,
 )
 
 REASONS: dict[Step, str] = {
@@ -47,22 +44,6 @@ def product_detail(product: ShelfProduct, public_url: str) -> ProductDetail:
         quality_reasons=list(product.reasons),
         first_seen_at=product.first_seen_at,
         updated_at=product.updated_at,
-    )
-
-
-def similar_products(product_id: int, alike: Alike) -> SimilarProducts:
-    """Products like another."""
-    items = [
-        SimilarProduct(**product_fields(item.product), similarity=rounded(item.similarity)) for item in alike.items
-    ]
-    is_degraded = alike.source != "likeness"
-    return SimilarProducts(
-        product_id=product_id,
-        source=alike.source,
-        degraded=is_degraded,
-        reason=alike.reason,
-        versions={"index": alike.index},
-        items=items,
     )
 
 

@@ -86,23 +86,6 @@ class CategoryShown(BaseModel):
     products: int = Field(examples=[42])
 
 
-class SimilarProduct(ProductShown):
-    """A product and how alike it is: the cosine of both vectors, null when it could not be told."""
-
-    similarity: float | None = Field(examples=[0.87])
-
-
-class SimilarProducts(BaseModel):
-    """Products like another; `source` is `same_category` while likeness cannot be told."""
-
-    product_id: int
-    source: Literal["likeness", "same_category"]
-    degraded: bool
-    reason: str | None
-    versions: dict[str, str | None] = Field(examples=[{"index": "product_embeddings_050389a4b1d05f42"}])
-    items: list[SimilarProduct]
-
-
 class RecommendedProduct(ProductShown):
     """A product, the step of the ladder that named it, and the score there."""
 

@@ -8,7 +8,7 @@ from marketplace.catalog.prices import format_price, minor_digits
 from marketplace.catalog.products import Price
 from marketplace.search.facets import Band, Facet, FacetName
 from marketplace.storage.shelf import ShelfProduct
-from serving.finder import Findings, Found
+from serving.finder import Alike, Findings, Found
 from serving.presenting import product_fields, rounded, shown_price, shown_seller
 from serving.search_schemas import (
     AdviceShown,
@@ -19,6 +19,8 @@ from serving.search_schemas import (
     PriceFacet,
     SearchHit,
     SearchResults,
+    SimilarProduct,
+    SimilarProducts,
     Total,
     UnderstoodShown,
     ValueFacet,
@@ -37,6 +39,26 @@ def search_results(found: Findings) -> SearchResults:
         degraded=found.degraded,
         reason=found.reason,
         versions={"encoder": found.encoder, "index": found.index},
+    )
+
+
+def similar_products(product_id: int, alike: Alike) -> SimilarProducts:
+    """Products like another."""
+    items = [
+        SimilarProduct(
+            **product_fields(item.product),
+            similarity=rounded(item.similarity),
+            also_at=[_offer(product) for product in item.also_at],
+        )
+        for item in alike.items
+    ]
+    return SimilarProducts(
+        product_id=product_id,
+        source=alike.source,
+        degraded=alike.source != "likeness",
+        reason=alike.reason,
+        versions={"encoder": alike.encoder, "index": alike.index},
+        items=items,
     )
 
 

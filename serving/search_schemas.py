@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -246,3 +246,23 @@ class SearchResults(BaseModel):
     versions: dict[str, str | None] = Field(
         examples=[{"encoder": "compact-1", "index": "product_embeddings_050389a4b1d05f42"}]
     )
+
+
+class SimilarProduct(ProductShown):
+    """A product and how alike it is: the cosine of both vectors, null when it could not be told."""
+
+    similarity: float | None = Field(examples=[0.87])
+    also_at: list[OfferShown]
+
+
+class SimilarProducts(BaseModel):
+    """Products like another; `source` is `same_category` while likeness cannot be told."""
+
+    product_id: int
+    source: Literal["likeness", "same_category"]
+    degraded: bool
+    reason: str | None
+    versions: dict[str, str | None] = Field(
+        examples=[{"encoder": "compact-1", "index": "product_embeddings_050389a4b1d05f42"}]
+    )
+    items: list[SimilarProduct]

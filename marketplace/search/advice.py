@@ -24,7 +24,6 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "photo_screenshot": "This is a picture of a screen: mark the product in it, or save the picture itself.",
         "photo_text_heavy": "The photo is mostly writing: mark the product in it, or type the words instead.",
         "example_unknown": "Some of the examples are not in the index, and were passed over.",
-        "product_without_vector": "This product is not in the index yet, so its words were searched instead.",
     }
 )
 

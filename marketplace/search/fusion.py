@@ -9,6 +9,7 @@ from typing import Protocol
 from marketplace.search.asking import Fusion
 
 DAMPING = 60
+NEAR_SHARE = 0.6  # of the best cosine
 EVERY_CONCEPT = 1.0  # the share of a product that holds all that was asked for
 
 
@@ -96,6 +97,12 @@ def fuse(
     ids = dict.fromkeys([*held, *likeness])
     scored = [Fused(one, sum(part.get(one, 0.0) for part in parts) / most if most else 0.0) for one in ids]
     return sorted(scored, key=lambda one: (-one.score, one.product_id))
+
+
+def near(likeness: Mapping[int, float], floor: float) -> dict[int, float]:
+    """What is near enough to be meant: the nearest vector is always there, but it may be far away."""
+    least = max(floor, NEAR_SHARE * max(likeness.values(), default=0.0))
+    return {key: cosine for key, cosine in likeness.items() if cosine >= least}
 
 
 def _weighted(

@@ -88,20 +88,24 @@ class Milvus:
             client.close()
 
     def _client(self) -> Any:
-        with self._lock:
-            if self._connected is None:
-                from pymilvus import MilvusClient
-
-                # It logs a traceback for every error that it also raises to us.
-                logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
-                self._connected = MilvusClient(
-                    self.uri,
-                    token=self._token,
-                    timeout=min(self._timeout, CONNECT_SECONDS),
-                    dedicated=True,
-                    grpc_options=CHANNEL,
-                )
+        if self._connected is not None:
             return self._connected
+        wait = min(self._timeout, CONNECT_SECONDS)
+        if not self._lock.acquire(timeout=wait):  # else all who wait would try in turn, each as long as the first
+            raise StoreUnreachable(f"Milvus at {self.where} is still being connected to")
+        try:
+            if self._connected is None:
+                self._connected = self._connect(wait)
+            return self._connected
+        finally:
+            self._lock.release()
+
+    def _connect(self, seconds: float) -> Any:
+        from pymilvus import MilvusClient
+
+        # It logs a traceback for every error that it also raises to us.
+        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+        return MilvusClient(self.uri, token=self._token, timeout=seconds, dedicated=True, grpc_options=CHANNEL)
 
     def _translated(self, code: Any, message: object) -> MarketplaceError:
         reason = str(message).strip().splitlines()[0] if str(message).strip() else str(code)

@@ -7,11 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.exceptions import HTTPException
 
+from marketplace.search.asking import Filters
 from marketplace.storage.shelf import browse, categories, product_of
 from serving.cursors import cursor_of, place_of
 from serving.dependencies import CategoryFilter, Cursor, Limit, ProductId, SellerFilter, ShopDep
-from serving.presenting import product_detail, shown_product, similar_products
-from serving.schemas import CategoryShown, Problem, ProductDetail, ProductPage, SimilarProducts
+from serving.presenting import product_detail, shown_product
+from serving.schemas import CategoryShown, Problem, ProductDetail, ProductPage
+from serving.search_presenting import similar_products
+from serving.search_schemas import SimilarProducts
 
 router = APIRouter(prefix="/api", tags=["products"])
 
@@ -41,9 +44,16 @@ def read_similar(
     shop: ShopDep,
     limit: Limit = 12,
     threshold: Annotated[float, Query(ge=0, le=1, description="least cosine of the vectors")] = 0.0,
+    category: CategoryFilter = None,
+    in_stock: Annotated[bool, Query(description="false finds sold-out products as well")] = True,
+    collapse: Annotated[bool, Query(description="show near-duplicates once, the others under `also_at`")] = False,
 ) -> SimilarProducts:
-    """Products whose picture and words are like this one's, most alike first. One row per product."""
-    alike = shop.finder.similar(product_id, limit=limit, threshold=threshold)
+    """Products whose picture and words are like this one's, most alike first. One row per product.
+
+    While likeness cannot be told, products of the same category stand in, and the answer says `degraded`.
+    """
+    filters = Filters(categories=() if category is None else (category,), in_stock=in_stock)
+    alike = shop.finder.similar(product_id, limit=limit, threshold=threshold, filters=filters, collapse=collapse)
     if alike.reason:
         shop.metrics.degraded.labels("similar").inc()
     return similar_products(product_id, alike)
