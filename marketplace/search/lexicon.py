@@ -6,7 +6,7 @@ The words are data (`data/*.tsv`); they are read once, and a mistake in them sto
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -71,6 +71,10 @@ class Lexicon:
                 for form in forms:
                     words.update(self._added(entry.name, language, form))
         self.words = frozenset(words)
+        self._by_pair: dict[str, set[str]] = defaultdict(set)
+        for word in words:
+            for pair in _pairs(word):
+                self._by_pair[pair].add(word)
 
     def spans(self, terms: Sequence[Term], language: str) -> list[Span]:
         """The concepts that the words name, longest names first, none of them overlapping."""
@@ -94,6 +98,13 @@ class Lexicon:
         if best < LEAST_CLOSENESS:
             return None
         return Span(0, 1, tuple(concept for concept, close in likely.items() if close >= best - 0.05), best)
+
+    def alike(self, word: str) -> list[str]:
+        """Words of the lexicon of about this length that share half of its pairs of letters."""
+        pairs = _pairs(word)
+        shared = Counter(other for pair in pairs for other in self._by_pair.get(pair, ()))
+        least = max(1, len(pairs) // 2 - 1)
+        return [other for other, count in shared.items() if count >= least and abs(len(other) - len(word)) <= 2]
 
     def broader(self, concept: str) -> Iterator[str]:
         """The concepts that this one belongs to, nearest first."""
@@ -213,6 +224,11 @@ def _require_tree(named: Mapping[str, tuple[str | None, bool]], file: Path) -> N
 def _readings(term: Term) -> tuple[str, ...]:
     least = 1 if is_ethiopic(term.text) else SHORTEST_READING
     return (term.text, *(other for other in term.others if len(other) >= least))
+
+
+def _pairs(word: str) -> set[str]:
+    edged = f"^{word}$"
+    return {edged[place : place + 2] for place in range(len(edged) - 1)}
 
 
 def _stands_at(form: _Form, terms: Sequence[Term], start: int) -> bool:

@@ -91,9 +91,7 @@ def romanised_stems(word: str) -> tuple[str, ...]:
         return ()
     bare = [word[2:]] if len(word) >= SHORTEST_PLURAL and word[:2] in ("ye", "be", "le", "ke") else []
     ends = [word, *bare]
-    plural = [
-        one.removesuffix(ending) for one in ends for ending in ("woch", "och", "wochi") if one.endswith(ending)
-    ]
+    plural = [one.removesuffix(ending) for one in ends for ending in ("woch", "och", "wochi") if one.endswith(ending)]
     return tuple(dict.fromkeys(stem for stem in bare + plural if len(stem) > SHORTEST_STEM))
 
 

@@ -19,7 +19,7 @@ LONGEST_SOUND = 24
 LEAST_CLOSENESS = 0.72  # what counts as the same word
 FEW_CONSONANTS = 2
 # The consonant of each row of eight from ሀ on, in the order of Unicode.
-_ROWS = "h l h m s r s x k kw k kw b v t c h hw n n a k kw k kw w a z j y d d j g gw g t c p s s f p".split()
+_ROWS = "h l h m s r s x k kw k kw b v t c h hw n n a k kw k kw w a z j y d d j g gw g t c p s s f p"
 _TYPED = {"x": "sh", "c": "ch", "kw": "kw", "gw": "gw"}
 # Orders of a consonant: ä, u, i, a, é, ə, o, wa. E and I stand for the two vowels that no Latin letter is sure of.
 _VOWELS = ("E", "u", "i", "a", "e", "I", "o", "wa")
@@ -124,7 +124,7 @@ def _silent(found: re.Match[str]) -> str:
 def _syllables() -> Mapping[str, str]:
     """What each letter of Ge'ez sounds like."""
     table = {}
-    for row, consonant in enumerate(_ROWS):
+    for row, consonant in enumerate(_ROWS.split()):
         for order, vowel in enumerate(_VOWELS):
             table[chr(FIRST_ORDER + 8 * row + order)] = _syllable(consonant, vowel, order)
     return MappingProxyType(table)

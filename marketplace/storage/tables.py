@@ -23,7 +23,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL, TSVECTOR
 
 metadata = MetaData(
     naming_convention={
@@ -482,4 +482,46 @@ popular_products = Table(
     Column("product_id", BigInteger, nullable=False),
     Column("score", Double, nullable=False, comment="weighted interactions of the last 30 days"),
     schema="serving",
+)
+
+term_queue = Table(
+    "term_queue",
+    metadata,
+    Column("queue_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("product_id", BigInteger, nullable=False),
+    schema="catalog",
+    comment="Products whose words changed since they were read; triggers fill it in the transaction of the change.",
+)
+
+product_readings = Table(
+    "product_readings",
+    metadata,
+    Column("product_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("reading", Text, nullable=False, comment="the version of how words become terms"),
+    schema="catalog",
+    comment="Products whose words are in the inverted index. One row per product on offer.",
+)
+
+product_terms = Table(
+    "product_terms",
+    metadata,
+    Column("product_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("term", Text, primary_key=True, comment="a word, its stem, a name of several words, or # and a concept"),
+    Column("impact", REAL, nullable=False, comment="BM25 without the rarity of the term"),
+    Index(None, "term", "product_id", postgresql_include=["impact"]),
+    schema="catalog",
+    comment="The inverted index of words. One row per product and term.",
+)
+
+search_terms = Table(
+    "search_terms",
+    metadata,
+    Column("term", Text, primary_key=True),
+    Column("products", Integer, nullable=False, comment="that hold it; of the empty term all that were read"),
+    Column("sound", Text, nullable=False, server_default=text("''"), comment="its consonants, alike in both scripts"),
+    Index("ix_search_terms_beginning", "term", postgresql_ops={"term": "text_pattern_ops"}),
+    Index("ix_search_terms_trigrams", "term", postgresql_using="gin", postgresql_ops={"term": "gin_trgm_ops"}),
+    Index(None, "sound"),
+    schema="catalog",
+    comment="The vocabulary of the inverted index. One row per term.",
 )
