@@ -25,15 +25,15 @@ class Concept:
         What the shopper wrote, folded.
     forms
         Terms of products, each with a weight up to 1.
-    is_listed
-        Whether the lexicon names it; such a word is never corrected.
+    concepts
+        What the lexicon calls it, empty where it does not name it; a word that is listed is never corrected.
     is_soft
         Whether it is said of anything (cheap, nice), so that a product need not hold it.
     """
 
     word: str
     forms: tuple[tuple[str, float], ...]
-    is_listed: bool = False
+    concepts: tuple[str, ...] = ()
     is_soft: bool = False
 
 
@@ -115,7 +115,7 @@ def _concept(terms: Sequence[Term], span: Span | None, language: str, lexicon: L
     named = span.concepts if span is not None else ()
     is_soft = bool(named) and all(lexicon.entries[one].is_soft for one in named)
     ordered = sorted(weights.items(), key=lambda form: (-form[1], form[0]))
-    return Concept(word, tuple(ordered), is_listed=span is not None, is_soft=is_soft)
+    return Concept(word, tuple(ordered), concepts=named, is_soft=is_soft)
 
 
 def _own(term: Term) -> list[tuple[str, float]]:
@@ -136,4 +136,4 @@ def _raise(weights: dict[str, float], forms: Sequence[tuple[str, float]]) -> Non
 
 def is_correctable(concept: Concept) -> bool:
     """Whether a concept that no product holds may be a mistyped one: a single word of letters that nothing lists."""
-    return not concept.is_listed and concept.word.isalpha() and not is_ethiopic(concept.word[:1] or " ")
+    return not concept.concepts and concept.word.isalpha() and not is_ethiopic(concept.word[:1] or " ")

@@ -23,10 +23,12 @@ from marketplace.search.understanding import (
     CORRECTED,
     HEARD,
     MARK,
+    PART,
     Concept,
     Correction,
     Understood,
     is_correctable,
+    mark,
     understood,
 )
 from marketplace.storage.filtering import meeting, on_the_shelf
@@ -35,6 +37,7 @@ from marketplace.storage.warehouse import Warehouse
 from marketplace.storage.word_index import EVERYTHING
 
 SOFT = 0.5  # what a concept counts that is said of anything
+BROADENED = 0.5
 COMPLETIONS = 5
 COMPLETED = 0.6
 HEARD_MOST = 50
@@ -134,6 +137,8 @@ def _completed(connection: sa.Connection, query: Understood) -> Understood:
     concepts, corrections = [], []
     for concept in query.concepts:
         whole = _with_heard(connection, concept)
+        if concept.concepts and not any(form in known for form, weight in whole.forms if weight > PART):
+            whole = _with(whole, _broader(concept))
         if not any(form in known for form, _ in whole.forms) and is_correctable(concept):
             whole = _with_completions(connection, whole)
             if whole.forms == concept.forms:
@@ -164,6 +169,15 @@ def _with_heard(connection: sa.Connection, concept: Concept) -> Concept:
             if close >= LEAST_CLOSENESS:
                 heard[term] = round(HEARD * close, 3)
     return _with(concept, heard)
+
+
+def _broader(concept: Concept) -> dict[str, float]:
+    """What a concept that nothing on the shelf is belongs to: for flip flops sandals, and less so shoes."""
+    forms: dict[str, float] = {}
+    for one in concept.concepts:
+        for step, above in enumerate(product_lexicon().broader(one), start=1):
+            forms[mark(above)] = max(forms.get(mark(above), 0.0), BROADENED**step)
+    return forms
 
 
 def _with_completions(connection: sa.Connection, concept: Concept) -> Concept:
