@@ -39,6 +39,23 @@ from marketplace.storage.word_index import refresh_terms
 QUERIES = Path(__file__).parent / "data" / "word_queries.tsv"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DEEP = 50
+COPIES = 40
+_SAME = "seller_id, title, category, description, price_minor, currency, price_kind, content_hash, first_seen_at"
+_SEEN = "last_seen_at, last_hydrated_at, updated_at"
+# The products again under other ids, without their being read again.
+CLONE = (
+    "set session_replication_role = replica",
+    f"insert into catalog.products (product_id, source_ref, {_SAME}, {_SEEN})"
+    f" select product_id + copy, source_ref || '-' || copy, {_SAME}, {_SEEN}"
+    " from catalog.products, generate_series(1, :most) copy",
+    "insert into catalog.product_quality (product_id, content_hash, verdict, reasons, rules_version, judged_at)"
+    " select product_id + copy, content_hash, verdict, reasons, rules_version, judged_at"
+    " from catalog.product_quality, generate_series(1, :most) copy",
+    "insert into catalog.product_terms select product_id + copy, term, impact"
+    " from catalog.product_terms, generate_series(1, :most) copy",
+    "update catalog.search_terms set products = products * (:most + 1)",
+    "set session_replication_role = origin",
+)
 # Kinds that answers name, by the names of the market's products.
 KINDS: Mapping[str, tuple[str, ...]] = {
     "akala": ("Akala sandals",),
@@ -264,10 +281,14 @@ def grown(market: SampleMarket, count: int) -> SampleMarket:
 def time_queries(warehouse: Warehouse, count: int) -> None:
     """Print how long reading and finding take among so many products."""
     began = time.perf_counter()
-    stock(warehouse, grown(draw_market(kinds=True), count))
-    print(f"{count:,} products read into the index in {time.perf_counter() - began:.0f} s")
+    read = max(1, count // COPIES)
+    stock(warehouse, grown(draw_market(kinds=True), read))
+    print(f"{read:,} products read into the index in {time.perf_counter() - began:.0f} s, and copied {COPIES} times")
     with warehouse.begin() as connection:
-        connection.execute(sa.text("analyze"))
+        for statement in CLONE:
+            connection.execute(sa.text(statement), {"most": COPIES - 1})
+    with warehouse.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("vacuum (analyze)"))
         size = connection.execute(sa.text("select pg_total_relation_size('catalog.product_terms')")).scalar_one()
     print(f"product_terms take {size / count:,.0f} bytes per product")
     for name, way in (("full text", full_text), ("BM25, all", whole)):

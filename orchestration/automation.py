@@ -6,8 +6,9 @@ from typing import Literal
 
 import dagster as dg
 
-from marketplace.storage import audit, requests
+from marketplace.storage import audit, requests, word_index
 from marketplace.storage.index_state import unindexed_state
+from marketplace.storage.suggestions import refresh_suggestions
 from marketplace.storage.warehouse import Warehouse
 from orchestration.expectations import CLEAN_SUITE, PRODUCT_SUITE
 from orchestration.resources import WarehouseParam
@@ -23,6 +24,7 @@ CATALOG_AND_INDEX = dg.AssetSelection.assets(
     "photo_copies",
     "product_matches",
     "product_index",
+    "search_terms",
     "product_categories",
     "quality_opinions",
 )
@@ -36,11 +38,13 @@ INDEXING = dg.AssetSelection.assets(
     "photo_copies",
     "product_matches",
     "product_index",
+    "search_terms",
     "product_categories",
 ) | dg.AssetSelection.checks(*EXPECTATIONS)
 MARTS = dg.AssetSelection.groups("staging", "intermediate", "marts", "seeds")
 LEARNING = dg.AssetSelection.groups("collaborative")
 REQUEST_TAG = "soko/request_id"
+WORDS_AT_ONCE = 2_000  # products whose words one look of a sensor reads
 
 refresh_market = dg.define_asset_job(
     "refresh_market",
@@ -109,6 +113,21 @@ def when_the_catalog_changes(
     if running:
         return dg.SkipReason(f"{running[0]} is under way and will index the change")
     return dg.RunRequest(run_key=f"catalog-{state}")
+
+
+@dg.sensor(
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Read the words that changed since the last look into the index of words; many are left to a run.",
+)
+def when_words_wait(context: dg.SensorEvaluationContext, warehouse: WarehouseParam) -> dg.SensorResult:
+    """A materialisation of `search_terms` when words changed; it needs no run, for it takes a second."""
+    if not word_index.waiting(warehouse):
+        return dg.SensorResult(skip_reason="every word of the catalogue is in the index")
+    done = word_index.refresh_terms(warehouse, most=WORDS_AT_ONCE)
+    refresh_suggestions(warehouse)
+    read = {"products_read": done.products, "terms_moved": done.terms, "waiting": done.left}
+    return dg.SensorResult(asset_events=[dg.AssetMaterialization("search_terms", metadata=read)])
 
 
 @dg.sensor(
@@ -199,6 +218,7 @@ def when_a_requested_run_is_cancelled(context: dg.RunStatusSensorContext, wareho
 
 SENSORS = [
     when_the_catalog_changes,
+    when_words_wait,
     when_work_is_requested,
     when_events_land,
     when_a_requested_run_starts,

@@ -42,6 +42,7 @@ from serving.routes import (
     search,
     sellers,
     storefront,
+    suggestions,
 )
 
 THREADS = 16
@@ -98,6 +99,7 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
         history,
         matches,
         search,
+        suggestions,
         recommendations,
         sellers,
         crm,

@@ -12,6 +12,7 @@ from marketplace.catalog.quality import JudgedBy
 from marketplace.events.interactions import Channel, Surface
 from marketplace.events.weights import InteractionKind
 from marketplace.storage.ladder import Step
+from marketplace.storage.suggestions import Kind
 from serving.dependencies import LARGEST_ID, TEXT, USER_ID
 
 Identity = Annotated[int, Field(ge=0, le=LARGEST_ID)]
@@ -84,6 +85,20 @@ class CategoryShown(BaseModel):
 
     name: str = Field(examples=["dresses"])
     products: int = Field(examples=[42])
+
+
+class SuggestionShown(BaseModel):
+    """What the search box proposes: a text to search for, or a category or seller to go to."""
+
+    text: str = Field(examples=["kiondo handbag"])
+    kind: Kind
+    products: int = Field(examples=[12], description="on the shelf")
+
+
+class Suggestions(BaseModel):
+    """Suggestions, likeliest first."""
+
+    items: list[SuggestionShown]
 
 
 class RecommendedProduct(ProductShown):

@@ -24,16 +24,22 @@ MOST_TERMS = 300
 DESCRIPTION_LETTERS = 2_000
 
 
-def reading_version(lexicon: Lexicon | None = None) -> str:
+def reading_version() -> str:
     """A name of the way in which words become terms: another lexicon reads otherwise."""
-    return f"{READING}-{(lexicon or product_lexicon()).version}"
+    return f"{READING}-{product_lexicon().version}"
 
 
-def impacts(title: str, category: str, description: str, lexicon: Lexicon | None = None) -> Mapping[str, float]:
-    """The terms of a product and the impact of each, between 0 and 2.2; at most 300 terms, the weightiest."""
-    lexicon = lexicon or product_lexicon()
+def impacts(title: str, category: str, description: str, language: str | None = None) -> Mapping[str, float]:
+    """The terms of a product and the impact of each, between 0 and 2.2; at most 300 terms, the weightiest.
+
+    Parameters
+    ----------
+    language
+        Of title and description, where quality control told it already.
+    """
+    lexicon = product_lexicon()
     description = description[:DESCRIPTION_LETTERS]
-    language = language_of(f"{title} {description}"[:500]).code
+    language = language or language_of(f"{title} {description}"[:500]).code
     counts: dict[str, float] = defaultdict(float)
     length = 0.0
     for text, weight in ((title, TITLE), (category, CATEGORY), (description, DESCRIPTION)):

@@ -38,6 +38,8 @@ from marketplace.storage.word_index import EVERYTHING
 
 SOFT = 0.5  # what a concept counts that is said of anything
 BROADENED = 0.5
+LEAST_COMMON, COMMON_SHARE = 5_000, 0.25
+SPARE, LEAST_WINDOW = 4, 100  # products looked up for each one wanted, for some are sold out or their sellers away
 COMPLETIONS = 5
 COMPLETED = 0.6
 HEARD_MOST = 50
@@ -64,10 +66,13 @@ def find_terms(warehouse: Warehouse, query: Understood, *, filters: Filters, lim
     """Products on the shelf that meet the filters and hold a concept of the query, best first."""
     with warehouse.begin() as connection:
         complete = query if query.is_complete else _completed(connection, query)
-        weighed = _weighed(connection, complete.concepts)
-        if not weighed:
+        rare, common = _weighed(connection, complete.concepts)
+        if not rare:
             return []
-        rows = connection.execute(_ranked(weighed, filters, limit)).all()
+        window = SPARE * limit + LEAST_WINDOW if filters == Filters(in_stock=filters.in_stock) else None
+        rows = connection.execute(_ranked(rare, common, filters, limit, window)).all()
+        if window is not None and len(rows) < limit:  # too many of the best are sold out
+            rows = connection.execute(_ranked(rare, common, filters, limit, None)).all()
     asked = sum(not concept.is_soft for concept in complete.concepts)
     return [WordHit(row.product_id, row.score, row.held / asked if asked else 1.0) for row in rows]
 
@@ -80,54 +85,62 @@ class _Weighed:
     counts: bool
 
 
-def _weighed(connection: sa.Connection, concepts: Sequence[Concept]) -> list[_Weighed]:
-    """Every form that products hold, weighed by how rare its concept is."""
+def _weighed(connection: sa.Connection, concepts: Sequence[Concept]) -> tuple[list[_Weighed], list[_Weighed]]:
+    """Every form that products hold, weighed by how rare its concept is; those that a quarter of all hold apart.
+
+    Common ones choose no products, they only tell apart those that rarer ones chose: their lists are as long as the
+    catalogue. Where nothing else is asked, they choose.
+    """
     known = _known(connection, {form for concept in concepts for form, _ in concept.forms} | {EVERYTHING})
     total = known.get(EVERYTHING, 0)
-    weighed = []
+    rare, common = [], []
     for number, concept in enumerate(concepts):
         held = [(form, weight) for form, weight in concept.forms if form in known]
         commonest = max((known[form] for form, _ in held), default=0)
-        rarity = math.log1p((total - commonest + 0.5) / (commonest + 0.5)) if total >= commonest else 0.0
+        rarity = math.log1p(max(0.0, total - commonest + 0.5) / (commonest + 0.5))
         shared = rarity * (SOFT if concept.is_soft else 1.0)
-        weighed += [_Weighed(form, number, weight * shared, not concept.is_soft) for form, weight in held]
-    return weighed
+        chosen = common if commonest > max(LEAST_COMMON, total * COMMON_SHARE) else rare
+        chosen += [_Weighed(form, number, weight * shared, not concept.is_soft) for form, weight in held]
+    return (rare, common) if rare else (common, [])
 
 
-def _ranked(weighed: Sequence[_Weighed], filters: Filters, limit: int) -> sa.Select[tuple[int, float, int]]:
-    asked = (
-        sa.func.unnest(
-            sa.cast([one.term for one in weighed], ARRAY(sa.Text)),
-            sa.cast([one.concept for one in weighed], ARRAY(sa.Integer)),
-            sa.cast([one.weight for one in weighed], ARRAY(REAL)),
-            sa.cast([one.counts for one in weighed], ARRAY(sa.Boolean)),
-        )
-        .table_valued(
-            sa.column("term", sa.Text),
-            sa.column("concept", sa.Integer),
-            sa.column("weight", REAL),
-            sa.column("counts", sa.Boolean),
-        )
-        .render_derived("asked")
-    )
-    best = sa.func.max(asked.c.weight * product_terms.c.impact)
-    each = (
-        sa.select(product_terms.c.product_id, asked.c.concept, asked.c.counts, best.label("score"))
-        .join(asked, asked.c.term == product_terms.c.term)
-        .group_by(product_terms.c.product_id, asked.c.concept, asked.c.counts)
-        .subquery("each")
-    )
-    score = sa.func.sum(each.c.score)
-    held = sa.func.count().filter(each.c.counts)
-    scored = sa.select(each.c.product_id, score.label("score"), held.label("held")).group_by(each.c.product_id)
-    ranked = scored.cte("ranked").prefix_with("materialized")
-    statement = on_the_shelf(products.c.product_id, ranked.c.score, ranked.c.held)
-    statement = statement.join(ranked, ranked.c.product_id == products.c.product_id)
+def _ranked(
+    rare: Sequence[_Weighed], common: Sequence[_Weighed], filters: Filters, limit: int, window: int | None
+) -> sa.Select[tuple[int, float, int]]:
+    """The products that hold rare terms; with a window only its best are looked up on the shelf."""
+    best = _scored(_best_of(rare)).order_by(sa.literal_column("score").desc(), sa.literal_column("product_id"))
+    chosen = (best.limit(window) if window is not None else best).cte("chosen").prefix_with("materialized")
+    score, held = chosen.c.score, chosen.c.held
+    statement = on_the_shelf(products.c.product_id).join(chosen, chosen.c.product_id == products.c.product_id)
+    if common:
+        more = _scored(_best_of(common, of=chosen.c.product_id)).lateral("more")
+        statement = statement.outerjoin(more, sa.true())
+        score, held = score + sa.func.coalesce(more.c.score, 0.0), held + sa.func.coalesce(more.c.held, 0)
     return (
-        meeting(statement, filters)
-        .order_by(ranked.c.score.desc(), products.c.image_sha256.is_(None), products.c.product_id)
+        meeting(statement.add_columns(score.label("score"), held.label("held")), filters)
+        .order_by(score.desc(), products.c.image_sha256.is_(None), products.c.product_id)
         .limit(limit)
     )
+
+
+def _best_of(weighed: Sequence[_Weighed], of: sa.ColumnElement[int] | None = None) -> sa.Subquery:
+    """What each concept says of each product, or of one: the best of its terms."""
+    columns = {"term": sa.Text, "concept": sa.Integer, "weight": REAL, "counts": sa.Boolean}
+    values = [sa.cast([getattr(one, name) for one in weighed], ARRAY(kind)) for name, kind in columns.items()]
+    rows = sa.func.unnest(*values).table_valued(*(sa.column(name, kind) for name, kind in columns.items()))
+    asked = rows.render_derived("asked" if of is None else "asked_too")
+    best = sa.func.max(asked.c.weight * product_terms.c.impact)
+    each = sa.select(product_terms.c.product_id, asked.c.counts, best.label("score"))
+    each = each.join(asked, asked.c.term == product_terms.c.term)
+    each = each.group_by(product_terms.c.product_id, asked.c.concept, asked.c.counts)
+    if of is None:
+        return each.subquery("each")
+    return each.where(product_terms.c.product_id == of).correlate(of.table).subquery("each_too")
+
+
+def _scored(each: sa.Subquery) -> sa.Select[tuple[int, float, int]]:
+    score, held = sa.func.sum(each.c.score), sa.func.count().filter(each.c.counts)
+    return sa.select(each.c.product_id, score.label("score"), held.label("held")).group_by(each.c.product_id)
 
 
 def _completed(connection: sa.Connection, query: Understood) -> Understood:

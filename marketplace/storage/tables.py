@@ -489,6 +489,7 @@ term_queue = Table(
     metadata,
     Column("queue_id", BigInteger, Identity(always=True), primary_key=True),
     Column("product_id", BigInteger, nullable=False),
+    Index(None, "product_id"),
     schema="catalog",
     comment="Products whose words changed since they were read; triggers fill it in the transaction of the change.",
 )
@@ -524,4 +525,19 @@ search_terms = Table(
     Index(None, "sound"),
     schema="catalog",
     comment="The vocabulary of the inverted index. One row per term.",
+)
+
+suggestions = Table(
+    "suggestions",
+    metadata,
+    Column("kind", Text, primary_key=True, comment="category, phrase, product or seller"),
+    Column("text", Text, primary_key=True, comment="what is suggested"),
+    Column("starts", Text, primary_key=True, comment="what is typed for it, from one of its words to its end, folded"),
+    Column("products", Integer, nullable=False, comment="on the shelf when it was read"),
+    Column("examples", ARRAY(BigInteger), nullable=False, comment="some of them, to see whether any is left"),
+    Index("ix_suggestions_beginning", "starts", postgresql_ops={"starts": "text_pattern_ops"}),
+    Index("ix_suggestions_trigrams", "starts", postgresql_using="gin", postgresql_ops={"starts": "gin_trgm_ops"}),
+    CheckConstraint("kind in ('category', 'phrase', 'product', 'seller')", name="kind"),
+    schema="catalog",
+    comment="What a search box proposes. One row per suggestion and way to begin it.",
 )

@@ -29,6 +29,7 @@ from marketplace.storage.tables import (
 from marketplace.storage.warehouse import Warehouse
 
 BATCH = 500
+MANY = 50_000  # terms after which the index is tidied at once, and not when Postgres comes to it
 LOCK = 0x736F6B6F7465726D  # one refresh at a time, so that counts never wait for each other
 EVERYTHING = ""  # the term that every product has
 
@@ -56,14 +57,16 @@ def refresh_terms(warehouse: Warehouse, *, most: int | None = None) -> Refreshed
             break
         read += done[0]
         moved += done[1]
+    if moved > MANY:
+        _tidy(warehouse)
     return Refreshed(read, moved, waiting(warehouse))
 
 
 def rebuild_terms(warehouse: Warehouse) -> Refreshed:
     """The index of every product, read anew."""
     with warehouse.begin() as connection:
-        _note(connection, sa.select(products.c.product_id))
-        _note(connection, sa.select(product_readings.c.product_id))
+        known = sa.union(sa.select(products.c.product_id), sa.select(product_readings.c.product_id)).subquery()
+        _note(connection, sa.select(known.c.product_id))
     return refresh_terms(warehouse)
 
 
@@ -88,6 +91,13 @@ def unread(warehouse: Warehouse) -> int:
         return int(one + connection.execute(extra.where(wanted.c.product_id.is_(None))).scalar_one())
 
 
+def _tidy(warehouse: Warehouse) -> None:
+    """Queries read the index alone, and not the table, where Postgres knows that rows are seen by everybody."""
+    with warehouse.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("vacuum (analyze) catalog.product_terms"))
+        connection.execute(sa.text("vacuum (analyze) catalog.search_terms"))
+
+
 def _note_old_readings(warehouse: Warehouse) -> None:
     old = sa.select(product_readings.c.product_id).where(product_readings.c.reading != reading_version())
     with warehouse.begin() as connection:
@@ -103,19 +113,19 @@ def _refresh_batch(warehouse: Warehouse, size: int) -> tuple[int, int] | None:
     """How many products and terms one transaction brought up to date; None when nothing waits."""
     with warehouse.begin() as connection:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
-        oldest = sa.select(term_queue.c.queue_id).order_by(term_queue.c.queue_id).limit(size)
-        taken = sa.delete(term_queue).where(term_queue.c.queue_id.in_(oldest)).returning(term_queue.c.product_id)
-        product_ids = sorted(set(connection.execute(taken).scalars()))
+        oldest = sa.select(term_queue.c.product_id).order_by(term_queue.c.queue_id).limit(size)
+        product_ids = sorted(set(connection.execute(oldest).scalars()))
         if not product_ids:
             return None
-        # Read after the notes were taken: a change that is committed later has a note of its own.
+        # The words are read after the notes were taken: a change that is committed later has a note of its own.
+        connection.execute(sa.delete(term_queue).where(term_queue.c.product_id.in_(product_ids)))
         return len(product_ids), _read_anew(connection, product_ids)
 
 
 def _read_anew(connection: sa.Connection, product_ids: Sequence[int]) -> int:
     before = _kept(connection, product_ids)
     now = {
-        row.product_id: impacts(row.title, row.category, row.description)
+        row.product_id: impacts(row.title, row.category, row.description, row.language)
         for row in connection.execute(_on_offer().where(products.c.product_id.in_(product_ids)))
     }
     gone: list[tuple[int, str]] = []
@@ -134,11 +144,12 @@ def _read_anew(connection: sa.Connection, product_ids: Sequence[int]) -> int:
     return len(gone) + len(fresh)
 
 
-def _on_offer() -> sa.Select[tuple[int, str, str, str]]:
+def _on_offer() -> sa.Select[tuple[int, str, str, str, str | None]]:
     """The words of every product that was judged fit and is not gone; a missing category is the inferred one."""
     category = sa.func.coalesce(sa.func.nullif(products.c.category, ""), product_quality.c.inferred_category, "")
+    words = (products.c.title, category.label("category"), products.c.description)
     return (
-        sa.select(products.c.product_id, products.c.title, category.label("category"), products.c.description)
+        sa.select(products.c.product_id, *words, product_quality.c.language)
         .join(product_quality, product_quality.c.product_id == products.c.product_id)
         .where(~products.c.is_gone, product_quality.c.verdict != "rejected")
     )

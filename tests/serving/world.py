@@ -22,9 +22,11 @@ from marketplace.storage.embeddings import pending, store
 from marketplace.storage.images import Images
 from marketplace.storage.index_builds import rebuild_index
 from marketplace.storage.quality import judge_products
+from marketplace.storage.suggestions import refresh_suggestions
 from marketplace.storage.tables import interactions, leads
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
+from marketplace.storage.word_index import refresh_terms
 from models.embedding.encoder import Encoder
 
 NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
@@ -71,6 +73,8 @@ def settle(warehouse: Warehouse, images: Images, market: SampleMarket, *, now: d
         catalogue = Catalogue(market.of(seller.handle))
         sync_seller(warehouse, images, settings, seller, source=catalogue, trigger="command", now=now, brake_share=1.0)
     judge_products(warehouse, now)
+    refresh_terms(warehouse)
+    refresh_suggestions(warehouse)
 
 
 def index(warehouse: Warehouse, images: Images, vectors: Vectors, encoder: Encoder, *, now: datetime = NOW) -> None:

@@ -27,7 +27,8 @@ SAYS_OTHERWISE = """
     is distinct from (new.title, new.category, new.description, new.is_gone)
 """
 JUDGED_OTHERWISE = """
-(old.verdict = 'rejected', old.inferred_category) is distinct from (new.verdict = 'rejected', new.inferred_category)
+(old.verdict = 'rejected', old.inferred_category, old.language)
+    is distinct from (new.verdict = 'rejected', new.inferred_category, new.language)
 """
 TRIGGERS = (
     ("products", "words_arrive", "insert or delete", None),
@@ -60,6 +61,7 @@ def _create_tables() -> None:
         schema="catalog",
         comment="Products whose words changed since they were read; triggers fill it in the transaction of the change.",
     )
+    op.create_index(op.f("ix_term_queue_product_id"), "term_queue", ["product_id"], schema="catalog")
     op.create_table(
         "product_readings",
         sa.Column("product_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -119,6 +121,33 @@ def _create_tables() -> None:
         postgresql_ops={"term": "gin_trgm_ops"},
     )
     op.create_index(op.f("ix_search_terms_sound"), "search_terms", ["sound"], schema="catalog")
+    op.create_table(
+        "suggestions",
+        sa.Column("kind", sa.Text(), nullable=False, comment="category, phrase, product or seller"),
+        sa.Column("text", sa.Text(), nullable=False, comment="what is suggested"),
+        sa.Column(
+            "starts",
+            sa.Text(),
+            nullable=False,
+            comment="what is typed for it, from one of its words to its end, folded",
+        ),
+        sa.Column("products", sa.Integer(), nullable=False, comment="on the shelf when it was read"),
+        sa.Column(
+            "examples",
+            sa.ARRAY(sa.BigInteger()),
+            nullable=False,
+            comment="some of them, to see whether any is left",
+        ),
+        sa.CheckConstraint("kind in ('category', 'phrase', 'product', 'seller')", name=op.f("ck_suggestions_kind")),
+        sa.PrimaryKeyConstraint("kind", "text", "starts", name=op.f("pk_suggestions")),
+        schema="catalog",
+        comment="What a search box proposes. One row per suggestion and way to begin it.",
+    )
+    for name, options in (
+        ("beginning", {"postgresql_ops": {"starts": "text_pattern_ops"}}),
+        ("trigrams", {"postgresql_using": "gin", "postgresql_ops": {"starts": "gin_trgm_ops"}}),
+    ):
+        op.create_index(f"ix_suggestions_{name}", "suggestions", ["starts"], schema="catalog", **options)
 
 
 def downgrade() -> None:
@@ -126,5 +155,5 @@ def downgrade() -> None:
     for table, name, _, _ in TRIGGERS:
         op.execute(f"drop trigger {name} on catalog.{table}")
     op.execute("drop function catalog.note_words()")
-    for table in ("search_terms", "product_terms", "product_readings", "term_queue"):
+    for table in ("suggestions", "search_terms", "product_terms", "product_readings", "term_queue"):
         op.drop_table(table, schema="catalog")
