@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from marketplace.storage.suggestions import suggest
 from serving.dependencies import TEXT, ShopDep
-from serving.schemas import SuggestionShown, Suggestions
+from serving.schemas import Suggestions, SuggestionShown
 
 router = APIRouter(prefix="/api", tags=["search"])
 KEPT_SECONDS = 60
