@@ -33,7 +33,9 @@ from serving.photo_queries import Photo, PhotoQueries
 from serving.search_cursors import Match, Place, Rest, SearchCursors, groups_of
 from serving.words import WordHit, by_words
 
-DEPTH = 500  # products that one search ranks; pages end there
+DEPTH = 500  # products that one search ranks at most; pages end there
+# What vectors add to a list by relevance: its tail is far from what is meant, and each hit costs time.
+NEAR_DEPTH = 144
 NOTHING_NEAR = Nearest({}, None, is_all=True)
 AWAY = (ArtifactUnavailable, StoreUnreachable, ConfigurationError)
 
@@ -94,6 +96,13 @@ class _Asked:
     wanted: Wanted
     exclude: tuple[int, ...]
     advice: tuple[Advice, ...]
+
+    @property
+    def depth(self) -> int:
+        """How many products likeness may name: more where they are sorted, counted or left out by other things."""
+        query = self.query
+        is_plain = query.sort == "relevance" and not query.facets and query.per_seller is None
+        return NEAR_DEPTH if is_plain else DEPTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +190,7 @@ class Finder:
         deadline = self._likeness.deadline(alone=False)
         try:
             meant = self._likeness.meant(Wanted(product_id=product_id), deadline)
-            pending = self._likeness.begin(meant, filters, limit=DEPTH, exclude=[product_id])
+            pending = self._likeness.begin(meant, filters, limit=NEAR_DEPTH, exclude=[product_id])
             nearest = self._likeness.end(pending, deadline)
         except (*AWAY, NotFound) as error:
             others = self._of_category(product, limit + 1, filters)
@@ -256,7 +265,7 @@ class Finder:
         nearest, pending = NOTHING_NEAR, None
         if meant is not None:
             try:
-                pending = self._likeness.begin(meant, filters, limit=DEPTH, exclude=asked.exclude)
+                pending = self._likeness.begin(meant, filters, limit=asked.depth, exclude=asked.exclude)
             except AWAY as error:
                 reason = self._without_likeness(asked, error)
         words = by_words(self._warehouse, asked.text, filters=filters, limit=DEPTH) if asked.text else []

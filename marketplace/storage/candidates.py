@@ -9,16 +9,11 @@ import sqlalchemy as sa
 
 from marketplace.search.asking import Filters
 from marketplace.search.candidates import Candidate
-from marketplace.storage.filtering import meeting
+from marketplace.storage.filtering import meeting, on_the_shelf
 from marketplace.storage.pictures import unsigned
-from marketplace.storage.tables import photo_copies, pictures, product_matches, product_quality, products, sellers
+from marketplace.storage.tables import photo_copies, pictures, product_matches, products, sellers
 from marketplace.storage.warehouse import Warehouse
 
-_JUDGED = products.join(product_quality, product_quality.c.product_id == products.c.product_id)
-_SOLD = _JUDGED.join(sellers, sellers.c.seller_id == products.c.seller_id)
-_SEEN = _SOLD.outerjoin(pictures, pictures.c.image_sha256 == products.c.image_sha256).outerjoin(
-    product_matches, product_matches.c.product_id == products.c.product_id
-)
 _COLUMNS = (
     products.c.product_id,
     products.c.title,
@@ -45,19 +40,14 @@ def candidates_of(warehouse: Warehouse, product_ids: Sequence[int], filters: Fil
     """Those of the products that shoppers may find under the filters, in the order given."""
     if not product_ids:
         return []
-    statement = meeting(
-        sa.select(*_COLUMNS)
-        .select_from(_SEEN)
-        .where(
-            products.c.product_id == sa.any_(_listed(product_ids)),
-            product_quality.c.verdict != "rejected",
-            ~products.c.is_gone,
-            sellers.c.state == "active",
-        ),
-        filters,
+    statement = (
+        on_the_shelf(*_COLUMNS)
+        .outerjoin(pictures, pictures.c.image_sha256 == products.c.image_sha256)
+        .outerjoin(product_matches, product_matches.c.product_id == products.c.product_id)
+        .where(products.c.product_id == sa.any_(_listed(product_ids)))
     )
-    with warehouse.begin() as connection:
-        found = {row.product_id: _candidate(row) for row in connection.execute(statement)}
+    with warehouse.reading() as connection:
+        found = {row.product_id: _candidate(row) for row in connection.execute(meeting(statement, filters))}
     return [found[product_id] for product_id in dict.fromkeys(product_ids) if product_id in found]
 
 

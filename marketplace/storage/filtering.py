@@ -34,17 +34,18 @@ def on_the_shelf(*columns: sa.ColumnElement[Any] | sa.Column[Any]) -> sa.Select[
 
 def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = []
-    if filters.categories:
-        conditions.append(products.c.category == sa.any_(sa.cast(list(filters.categories), sa.ARRAY(sa.Text))))
     if filters.in_stock:
         conditions.append(products.c.in_stock)
-    named = (
-        (products.c.seller_id, filters.seller_id),
-        (products.c.currency, filters.currency),
-        (sellers.c.country, filters.country),
-        (sellers.c.city, filters.city),
-    )
-    conditions += [column == value for column, value in named if value is not None]
+    if filters.categories:
+        conditions.append(products.c.category.in_(filters.categories))
+    if filters.seller_id is not None:
+        conditions.append(products.c.seller_id == filters.seller_id)
+    if filters.country is not None:
+        conditions.append(sellers.c.country == filters.country)
+    if filters.city is not None:
+        conditions.append(sellers.c.city == filters.city)
+    if filters.currency is not None:
+        conditions.append(products.c.currency == filters.currency)
     if filters.least_minor is not None:
         conditions.append(products.c.price_minor >= filters.least_minor)
     if filters.most_minor is not None:

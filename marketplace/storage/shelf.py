@@ -127,7 +127,7 @@ def product_of(warehouse: Warehouse, product_id: int) -> ShelfProduct:
         If it was never here, or is not fit to be shown.
     """
     statement = _products().where(products.c.product_id == product_id)
-    with warehouse.begin() as connection:
+    with warehouse.reading() as connection:
         row = connection.execute(statement).one_or_none()
     if row is None:
         raise NotFound(f"product {product_id} is not known")
@@ -139,8 +139,8 @@ def on_shelf(warehouse: Warehouse, product_ids: Sequence[int], filters: Filters 
     if not product_ids:
         return []
     ids = sa.cast(list(product_ids), sa.ARRAY(sa.BigInteger))  # one parameter, however many they are
-    statement = meeting(_offered(), filters).where(products.c.product_id == sa.any_(ids))
-    with warehouse.begin() as connection:
+    statement = meeting(_products(), filters).where(products.c.product_id == sa.any_(ids))
+    with warehouse.reading() as connection:
         found = {row.product_id: _product(row) for row in connection.execute(statement)}
     return [found[product_id] for product_id in dict.fromkeys(product_ids) if product_id in found]
 
@@ -191,7 +191,7 @@ def find_words(warehouse: Warehouse, text: str, *, limit: int, filters: Filters 
     has_all = products.c.words.op("@@")(every)
     in_title = sa.func.to_tsvector("simple", products.c.title).op("@@")(every)
     statement = (
-        meeting(_offered(), filters)
+        meeting(_products(), filters)
         .add_columns(has_all.label("has_all"))
         .where(products.c.words.op("@@")(some))
         .order_by(
@@ -203,7 +203,7 @@ def find_words(warehouse: Warehouse, text: str, *, limit: int, filters: Filters 
         )
         .limit(limit)
     )
-    with warehouse.begin() as connection:
+    with warehouse.reading() as connection:
         rows = connection.execute(statement).all()
     every_word = tuple(row.product_id for row in rows if row.has_all)
     return WordMatches(every_word, tuple(row.product_id for row in rows if not row.has_all))
@@ -230,14 +230,9 @@ def _products() -> sa.Select[Any]:
     )
 
 
-def _offered() -> sa.Select[Any]:
-    """Every product that its seller still shows, sold out or not."""
-    return _products().where(~products.c.is_gone, sellers.c.state == "active")
-
-
 def _shelf(category: str | None = None, seller_id: int | None = None) -> sa.Select[Any]:
     categories = () if category is None else (category,)
-    return meeting(_offered(), Filters(categories=categories, seller_id=seller_id))
+    return meeting(_products(), Filters(categories=categories, seller_id=seller_id))
 
 
 _PRODUCT = (

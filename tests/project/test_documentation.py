@@ -21,6 +21,7 @@ PAGES = [
     "docs/history.md",
     "docs/operations.md",
     "docs/quality.md",
+    "docs/search-api.md",
 ]
 COMMANDS = sorted(
     {

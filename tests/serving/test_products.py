@@ -106,7 +106,7 @@ def test_products_alike_are_of_the_same_kind_first_and_above_the_threshold(clien
     likeness = [item["similarity"] for item in answer["items"]]
     assert answer["source"] == "likeness"
     assert not answer["degraded"]
-    assert answer["versions"] == {"index": market.vectors.current()}
+    assert answer["versions"] == {"encoder": answer["versions"]["encoder"], "index": market.vectors.current()}
     assert product_id not in [item["product_id"] for item in answer["items"]]
     assert likeness == sorted(likeness, reverse=True)
     assert min(likeness) >= 0.5
@@ -123,7 +123,7 @@ def test_without_an_index_products_of_the_category_stand_in_and_say_so(
     assert answer["degraded"]
     assert "does not answer" in answer["reason"]
     assert {item["category"] for item in answer["items"]} == {own}
-    assert answer["versions"] == {"index": None}
+    assert answer["versions"] == {"encoder": None, "index": None}
     assert {item["similarity"] for item in answer["items"]} == {None}
 
 
