@@ -43,7 +43,7 @@ from marketplace.storage.warehouse import Warehouse
 from models.embedding.vectors import EMBEDDING_DIM, normalised
 from models.embedding.vectors import Vectors as Vector
 from serving.app import create_app
-from serving.finder import DEPTH, NEAR_DEPTH
+from serving.asked import DEPTH, NEAR_DEPTH
 from serving.words import by_words
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

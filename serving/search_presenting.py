@@ -8,7 +8,7 @@ from marketplace.catalog.prices import format_price, minor_digits
 from marketplace.catalog.products import Price
 from marketplace.search.facets import Band, Facet, FacetName
 from marketplace.storage.shelf import ShelfProduct
-from serving.finder import Alike, Findings, Found
+from serving.findings import Alike, Findings, Found
 from serving.presenting import product_fields, rounded, shown_price, shown_seller
 from serving.search_schemas import (
     AdviceShown,

@@ -15,7 +15,7 @@ from marketplace.storage.matches import offers_of
 from marketplace.storage.shelf import ShelfPage, browse, categories, product_of, seller_of
 from serving.cursors import cursor_of, place_of
 from serving.dependencies import TEXT, USER_ID, CategoryFilter, Cursor, NowDep, ProductId, SellerId, Shop, ShopDep
-from serving.finder import Findings
+from serving.findings import Findings
 from serving.presenting import REASONS
 from serving.price_line import price_line
 from serving.problems import said
