@@ -14,7 +14,7 @@ from marketplace.search.facets import NAMES, Facet, FacetName, facet, lifted
 from marketplace.search.fusion import TUNED, FusionWeights
 from marketplace.storage.candidates import candidates_of
 from marketplace.storage.images import Images
-from marketplace.storage.index_builds import model_of
+from marketplace.storage.index_versions import model_of
 from marketplace.storage.shelf import AVAILABLE, ShelfProduct, browse, product_of
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse

@@ -115,13 +115,6 @@ def roll_back_index(warehouse: Warehouse, vectors: Vectors, *, now: datetime) ->
     return previous[0]
 
 
-def model_of(warehouse: Warehouse, collection: str) -> str | None:
-    """The encoder whose vectors a collection was built from, None where no build of that name is recorded."""
-    statement = sa.select(index_builds.c.model_version).where(index_builds.c.collection == collection)
-    with warehouse.begin() as connection:
-        return connection.execute(statement).scalar_one_or_none()
-
-
 def _build_and_switch(
     warehouse: Warehouse,
     vectors: Vectors,
