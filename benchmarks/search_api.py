@@ -32,6 +32,7 @@ from marketplace.local.milvus import EmbeddedMilvus
 from marketplace.local.network import answers, free_port, wait_until
 from marketplace.local.postgres import EmbeddedPostgres
 from marketplace.search.asking import Filters
+from marketplace.search.words import by_words
 from marketplace.settings import Settings
 from marketplace.storage.catalog import add_seller
 from marketplace.storage.embeddings import pending, store
@@ -44,7 +45,6 @@ from models.embedding.vectors import EMBEDDING_DIM, normalised
 from models.embedding.vectors import Vectors as Vector
 from serving.app import create_app
 from serving.asked import DEPTH, NEAR_DEPTH
-from serving.words import by_words
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = [name for names, _ in CATEGORIES.values() for name in names]

@@ -9,14 +9,12 @@ from typing import Literal
 
 from marketplace.errors import MarketplaceError, NotReady
 from models.embedding.encoder import Encoder
-from models.embedding.vectors import TEXT_WEIGHT
+from models.embedding.likeness import bare_weight, least_likeness
 from models.embedding.vectors import Vectors as Vector
 
 log = logging.getLogger(__name__)
 AT_ONCE = 2
 PATIENCE_SECONDS = 5.0
-# Of the compact encoder over the sample market: senseless queries reach 0.14, apt ones begin at 0.2.
-WORDS_APART = 0.16
 
 
 class WarmEncoder:
@@ -53,15 +51,12 @@ class WarmEncoder:
     @property
     def least_likeness(self) -> float:
         """The cosine below which words and a product have nothing to do with each other."""
-        return 0.0 if self._encoder is None or self._encoder.has_shared_space else WORDS_APART
+        return 0.0 if self._encoder is None else least_likeness(self._encoder)
 
     @property
     def bare_weight(self) -> float:
-        """What to multiply the cosine of a product without a picture by, so that it compares with the others'.
-
-        Without a shared space such a product's words fill its vector, and words alone would find it first.
-        """
-        return 1.0 if self._encoder is None or self._encoder.has_shared_space else TEXT_WEIGHT**0.5
+        """What to multiply the cosine of words and a product without a picture by."""
+        return 1.0 if self._encoder is None else bare_weight(self._encoder)
 
     def embed(self, image: bytes | None, text: str | None, image_weight: float | None = None) -> tuple[Vector, str]:
         """The query's vector and the version of the encoder that made it.

@@ -13,6 +13,7 @@ from marketplace.errors import ArtifactUnavailable, ConfigurationError, NotFound
 from marketplace.search.advice import Advice
 from marketplace.search.asking import Filters
 from marketplace.search.examples import moved
+from marketplace.search.nearness import nearest
 from marketplace.storage.vectors import MOST_HITS, Hit, Vectors
 from models.embedding.vectors import Vectors as Vector
 from serving.breaker import Breaker
@@ -172,10 +173,7 @@ class Likeness:
                 self._vectors, meant.vector, filters, limit, exclude=exclude, pictured=pictured, version=meant.encoder
             )
 
-        if meant.bare_weight == 1.0:
-            return search(None)
-        weighed = [replace(hit, similarity=meant.bare_weight * hit.similarity) for hit in search(False)]
-        return sorted([*search(True), *weighed], key=lambda hit: -hit.similarity)[:limit]
+        return nearest(search, bare_weight=meant.bare_weight, limit=limit)
 
 
 def found_under(
