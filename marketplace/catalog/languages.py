@@ -22,6 +22,7 @@ LETTERS = 3  # how many letters in a row are counted
 DECISIVE = 0.85  # a word this sure speaks for its language
 MIXED_SHARE = 0.3  # of the decisive words that a second language has in a mixed text
 MIXED_WORDS = 2
+LONGEST_WORD = 40  # letters that are judged; the likelihood of hundreds is no number any more
 LEAST_CONFIDENCE = 0.6
 _DATA = Path(__file__).with_name("data") / "languages"
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -86,7 +87,7 @@ class _Spelling:
 
 def language_of(text: str) -> Language:
     """The language of a title or a description."""
-    words = [word for word in map(str.casefold, _WORD.findall(text)) if _speaks(word)]
+    words = [word[:LONGEST_WORD] for word in map(str.casefold, _WORD.findall(text)) if _speaks(word)]
     spoken = [(_decided(word), word) for word in words]
     counts = Counter(code for code, _ in spoken if code is not None)
     shares = MappingProxyType({code: count / counts.total() for code, count in counts.most_common()})

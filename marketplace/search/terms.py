@@ -96,7 +96,7 @@ def romanised_stems(word: str) -> tuple[str, ...]:
 
 
 def _plain(text: str) -> str:
-    text = unicodedata.normalize("NFKC", text).casefold().translate(_APOSTROPHES)
+    text = unicodedata.normalize("NFKC", text)[:LONGEST_TEXT].casefold().translate(_APOSTROPHES)
     text = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", text)))
     text = _DECIMALS.sub("·", _THOUSANDS.sub("", text))  # a point within a number is no end of it
     return text.translate(_FOLDED)

@@ -49,7 +49,10 @@ TRIGRAMS_SHORT, TRIGRAMS_LONG = 0.18, 0.3  # least similarity for words up to si
 
 @dataclass(frozen=True, slots=True)
 class WordHit:
-    """A product, its BM25 score, and the share of the query's concepts that it holds; soft ones do not count."""
+    """A product, its BM25 score, and the share of the query's concepts that it holds.
+
+    Soft concepts do not count, nor does one word of a name of several.
+    """
 
     product_id: int
     score: float
@@ -100,7 +103,8 @@ def _weighed(connection: sa.Connection, concepts: Sequence[Concept]) -> tuple[li
         rarity = math.log1p(max(0.0, total - commonest + 0.5) / (commonest + 0.5))
         shared = rarity * (SOFT if concept.is_soft else 1.0)
         chosen = common if commonest > max(LEAST_COMMON, total * COMMON_SHARE) else rare
-        chosen += [_Weighed(form, number, weight * shared, not concept.is_soft) for form, weight in held]
+        counts = not concept.is_soft
+        chosen += [_Weighed(form, number, weight * shared, counts and weight > PART) for form, weight in held]
     return (rare, common) if rare else (common, [])
 
 
@@ -130,9 +134,10 @@ def _best_of(weighed: Sequence[_Weighed], of: sa.ColumnElement[int] | None = Non
     rows = sa.func.unnest(*values).table_valued(*(sa.column(name, kind) for name, kind in columns.items()))
     asked = rows.render_derived("asked" if of is None else "asked_too")
     best = sa.func.max(asked.c.weight * product_terms.c.impact)
-    each = sa.select(product_terms.c.product_id, asked.c.counts, best.label("score"))
+    counts = sa.func.bool_or(asked.c.counts)
+    each = sa.select(product_terms.c.product_id, counts.label("counts"), best.label("score"))
     each = each.join(asked, asked.c.term == product_terms.c.term)
-    each = each.group_by(product_terms.c.product_id, asked.c.concept, asked.c.counts)
+    each = each.group_by(product_terms.c.product_id, asked.c.concept)
     if of is None:
         return each.subquery("each")
     return each.where(product_terms.c.product_id == of).correlate(of.table).subquery("each_too")

@@ -29,7 +29,7 @@ MOST_PHRASES = 20_000
 STARTS = 4  # words of a title at which typing may begin
 EXAMPLES = 5
 SPARE = 4
-SIMILAR = "0.4"
+SIMILAR = "0.3"
 _SURFACE = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 

@@ -148,3 +148,16 @@ def test_received_events_show_in_the_graph_once(warehouse, instance):
     third = ticked(automation.when_events_land, warehouse, instance, cursor=second.cursor)
     assert {event.asset_key.to_user_string() for event in second.asset_events} == {"raw/interactions", "raw/leads"}
     assert third.asset_events == []
+
+
+def test_words_that_changed_are_read_between_runs(warehouse, seller, instance):
+    def tick():
+        context = dg.build_sensor_context(instance=instance, resources={"warehouse": warehouse})
+        return automation.when_words_wait(context)
+
+    assert "every word" in tick().skip_reason.skip_message
+    add_product(warehouse, 1)
+    (event,) = tick().asset_events
+    assert event.asset_key == dg.AssetKey("search_terms")
+    assert event.metadata["waiting"].value == 0
+    assert "every word" in tick().skip_reason.skip_message

@@ -1,0 +1,75 @@
+"""What a search box proposes: in any language, of what is on the shelf, and still there."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from marketplace.storage.suggestions import Suggestion, refresh_suggestions, suggest
+from marketplace.storage.tables import products, sellers
+from marketplace.storage.warehouse import Warehouse
+from tests.marketplace.storage.kept import keep_product, keep_seller
+
+
+@pytest.fixture
+def shelf(warehouse: Warehouse) -> list[int]:
+    """Bags of two sellers, a jebena, and something sold out."""
+    amina, musa = keep_seller(warehouse), keep_seller(warehouse, "musa", name="Musa Crafts")
+    kept = [
+        keep_product(warehouse, amina, "1", title="Kiondo handbag, indigo", category="Bags"),
+        keep_product(warehouse, amina, "2", title="Kiondo handbag, plum", category="Bags"),
+        keep_product(warehouse, musa, "1", title="የቡና ጀበና", category="Pots"),
+        keep_product(warehouse, musa, "2", title="የቡና ሲኒ", category="Pots"),
+    ]
+    keep_product(warehouse, musa, "3", title="Woollen blanket", category="Blankets", in_stock=False)
+    refresh_suggestions(warehouse)
+    return kept
+
+
+def texts(warehouse: Warehouse, typed: str, limit: int = 8) -> list[str]:
+    return [one.text for one in suggest(warehouse, typed, limit=limit)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("kio", Suggestion("kiondo", "phrase", 2)),
+        ("HANDB", Suggestion("handbag", "phrase", 2)),
+        ("kiondo ha", Suggestion("kiondo handbag", "phrase", 2)),
+        ("mkob", Suggestion("Bags", "category", 2)),
+        ("ቦር", Suggestion("Bags", "category", 2)),
+        ("የቡ", Suggestion("የቡና", "phrase", 2)),
+        ("yebun", Suggestion("የቡና", "phrase", 2)),
+        ("ጀበ", Suggestion("የቡና ጀበና", "product", 1)),
+        ("mus", Suggestion("Musa Crafts", "seller", 2)),
+        ("craf", Suggestion("Musa Crafts", "seller", 2)),
+        ("kiodno", Suggestion("kiondo", "phrase", 2)),
+        ("hanbdag", Suggestion("handbag", "phrase", 2)),
+    ],
+)
+def test_the_likeliest_is_proposed_first(warehouse: Warehouse, shelf: list[int], typed: str, first: Suggestion) -> None:
+    assert suggest(warehouse, typed, limit=8)[0] == first
+
+
+def test_while_nothing_is_typed_the_fullest_categories_are_proposed(warehouse: Warehouse, shelf: list[int]) -> None:
+    assert suggest(warehouse, " ", limit=8) == [Suggestion("Bags", "category", 2), Suggestion("Pots", "category", 2)]
+    assert len(suggest(warehouse, "", limit=1)) == 1
+
+
+@pytest.mark.parametrize("typed", ["zzz", "kxqo", "%", "_", "'", "\\", "🧺", "wool"])
+def test_nothing_is_proposed_where_nothing_fits(warehouse: Warehouse, shelf: list[int], typed: str) -> None:
+    assert texts(warehouse, typed) == []
+
+
+def test_what_left_the_shelf_is_proposed_no_more(warehouse: Warehouse, shelf: list[int]) -> None:
+    with warehouse.begin() as connection:
+        connection.execute(sa.update(products).where(products.c.product_id.in_(shelf[:2])).values(is_gone=True))
+        connection.execute(sa.update(sellers).where(sellers.c.handle == "musa").values(state="paused"))
+    assert texts(warehouse, "kio") == []
+    assert texts(warehouse, "") == []
+    assert texts(warehouse, "musa") == []
+
+
+def test_written_again_nothing_is_there_twice(warehouse: Warehouse, shelf: list[int]) -> None:
+    assert refresh_suggestions(warehouse) == refresh_suggestions(warehouse)
+    assert len(texts(warehouse, "kio")) == len(set(texts(warehouse, "kio")))
