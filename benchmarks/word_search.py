@@ -4,7 +4,7 @@
 put into an embedded Postgres, and every labelled query is asked three times: of `shelf.find_words` (text search
 configuration `simple`, words by their beginning), of the inverted index with the query's own words and their
 inflections only, and of the whole. recall@10 is out of the ten that could be found where more answer. `--scale N`
-times queries among N products instead.
+times queries among N products instead, most of them copies of a fortieth.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+import psutil
 import sqlalchemy as sa
 
 from marketplace.catalog.products import stable_id
@@ -32,6 +34,7 @@ from marketplace.search.asking import Filters
 from marketplace.search.understanding import INFLECTED, MARK, understood
 from marketplace.storage.keywords import find_terms, read_query
 from marketplace.storage.shelf import find_words
+from marketplace.storage.suggestions import refresh_suggestions, suggest
 from marketplace.storage.tables import product_quality, products, sellers
 from marketplace.storage.warehouse import Warehouse
 from marketplace.storage.word_index import refresh_terms
@@ -40,6 +43,7 @@ QUERIES = Path(__file__).parent / "data" / "word_queries.tsv"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DEEP = 50
 COPIES = 40
+MOST_SUGGESTED = 50_000
 _SAME = "seller_id, title, category, description, price_minor, currency, price_kind, content_hash, first_seen_at"
 _SEEN = "last_seen_at, last_hydrated_at, updated_at"
 # The products again under other ids, without their being read again.
@@ -279,9 +283,9 @@ def grown(market: SampleMarket, count: int) -> SampleMarket:
 
 
 def time_queries(warehouse: Warehouse, count: int) -> None:
-    """Print how long reading and finding take among so many products."""
-    began = time.perf_counter()
+    """Print how long finding and suggesting take among so many products."""
     read = max(1, count // COPIES)
+    began = time.perf_counter()
     stock(warehouse, grown(draw_market(kinds=True), read))
     print(f"{read:,} products read into the index in {time.perf_counter() - began:.0f} s, and copied {COPIES} times")
     with warehouse.begin() as connection:
@@ -291,16 +295,37 @@ def time_queries(warehouse: Warehouse, count: int) -> None:
         connection.execute(sa.text("vacuum (analyze)"))
         size = connection.execute(sa.text("select pg_total_relation_size('catalog.product_terms')")).scalar_one()
     print(f"product_terms take {size / count:,.0f} bytes per product")
-    for name, way in (("full text", full_text), ("BM25, all", whole)):
-        taken = []
-        for query in read_queries():
-            began = time.perf_counter()
-            way(warehouse, query.text)
-            taken.append(1000 * (time.perf_counter() - began))
-        taken.sort()
-        print(
-            f"{name}: p50 {taken[len(taken) // 2]:.1f} ms, p95 {taken[int(len(taken) * 0.95)]:.1f} ms, most {taken[-1]:.1f}"
-        )
+    texts = [query.text for query in read_queries()]
+    _time("full text", partial(full_text, warehouse), texts)
+    _time("BM25, all", partial(whole, warehouse), texts)
+    if count > MOST_SUGGESTED:
+        return
+    began = time.perf_counter()
+    print(f"{refresh_suggestions(warehouse):,} suggestions written in {time.perf_counter() - began:.0f} s")
+    beginnings = sorted({text[:size] for text in texts for size in (1, 2, 3, 5, 8)})
+    _time("suggestions", partial(suggest, warehouse, limit=8), beginnings)
+
+
+def _time(name: str, work: Callable[[str], object], texts: Sequence[str]) -> None:
+    """Print what the clock says of each text, and the processor time of both sides, which other work does not raise."""
+    work(texts[0])
+    taken, before = [], _processor_seconds()
+    for text in texts:
+        began = time.perf_counter()
+        work(text)
+        taken.append(1000 * (time.perf_counter() - began))
+    each = 1000 * (_processor_seconds() - before) / len(texts)
+    ordered = sorted(taken)
+    at = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+    shown = ", ".join(f"{label} {ordered[int(len(ordered) * share)]:.1f} ms" for label, share in at.items())
+    print(f"{name}: {shown}; {each:.1f} ms of processor time each")
+
+
+def _processor_seconds() -> float:
+    """What this process and those under it, Postgres' among them, have used."""
+    mine = psutil.Process()
+    times = [process.cpu_times() for process in (mine, *mine.children(recursive=True))]
+    return sum(one.user + one.system for one in times)
 
 
 def main() -> None:
@@ -319,9 +344,8 @@ def main() -> None:
         for name, row in measured(warehouse, market, queries).items():
             print(f"\n{name:20} recall@10  recall@50  nDCG@10  MRR")
             for language, one in row.items():
-                print(
-                    f"{language:20} {one.recall:9.3f}  {one.deep_recall:9.3f}  {one.ndcg:7.3f}  {one.reciprocal_rank:.3f}"
-                )
+                figures = f"{one.recall:9.3f}  {one.deep_recall:9.3f}  {one.ndcg:7.3f}  {one.reciprocal_rank:.3f}"
+                print(f"{language:20} {figures}")
         if asked.misses:
             _show_misses(warehouse, market, queries)
 

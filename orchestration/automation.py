@@ -8,7 +8,6 @@ import dagster as dg
 
 from marketplace.storage import audit, requests, word_index
 from marketplace.storage.index_state import unindexed_state
-from marketplace.storage.suggestions import refresh_suggestions
 from marketplace.storage.warehouse import Warehouse
 from orchestration.expectations import CLEAN_SUITE, PRODUCT_SUITE
 from orchestration.resources import WarehouseParam
@@ -125,7 +124,6 @@ def when_words_wait(context: dg.SensorEvaluationContext, warehouse: WarehousePar
     if not word_index.waiting(warehouse):
         return dg.SensorResult(skip_reason="every word of the catalogue is in the index")
     done = word_index.refresh_terms(warehouse, most=WORDS_AT_ONCE)
-    refresh_suggestions(warehouse)
     read = {"products_read": done.products, "terms_moved": done.terms, "waiting": done.left}
     return dg.SensorResult(asset_events=[dg.AssetMaterialization("search_terms", metadata=read)])
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, REAL
@@ -96,7 +97,8 @@ def _weighed(connection: sa.Connection, concepts: Sequence[Concept]) -> tuple[li
     """
     known = _known(connection, {form for concept in concepts for form, _ in concept.forms} | {EVERYTHING})
     total = known.get(EVERYTHING, 0)
-    rare, common = [], []
+    rare: list[_Weighed] = []
+    common: list[_Weighed] = []
     for number, concept in enumerate(concepts):
         held = [(form, weight) for form, weight in concept.forms if form in known]
         commonest = max((known[form] for form, _ in held), default=0)
@@ -114,7 +116,8 @@ def _ranked(
     """The products that hold rare terms; with a window only its best are looked up on the shelf."""
     best = _scored(_best_of(rare)).order_by(sa.literal_column("score").desc(), sa.literal_column("product_id"))
     chosen = (best.limit(window) if window is not None else best).cte("chosen").prefix_with("materialized")
-    score, held = chosen.c.score, chosen.c.held
+    score: sa.ColumnElement[Any] = chosen.c.score
+    held: sa.ColumnElement[Any] = chosen.c.held
     statement = on_the_shelf(products.c.product_id).join(chosen, chosen.c.product_id == products.c.product_id)
     if common:
         more = _scored(_best_of(common, of=chosen.c.product_id)).lateral("more")
@@ -129,8 +132,15 @@ def _ranked(
 
 def _best_of(weighed: Sequence[_Weighed], of: sa.ColumnElement[int] | None = None) -> sa.Subquery:
     """What each concept says of each product, or of one: the best of its terms."""
-    columns = {"term": sa.Text, "concept": sa.Integer, "weight": REAL, "counts": sa.Boolean}
-    values = [sa.cast([getattr(one, name) for one in weighed], ARRAY(kind)) for name, kind in columns.items()]
+    columns: dict[str, type[sa.types.TypeEngine[Any]]] = {
+        "term": sa.Text,
+        "concept": sa.Integer,
+        "weight": REAL,
+        "counts": sa.Boolean,
+    }
+    values: list[sa.ColumnElement[Any]] = [
+        sa.cast([getattr(one, name) for one in weighed], ARRAY(kind)) for name, kind in columns.items()
+    ]
     rows = sa.func.unnest(*values).table_valued(*(sa.column(name, kind) for name, kind in columns.items()))
     asked = rows.render_derived("asked" if of is None else "asked_too")
     best = sa.func.max(asked.c.weight * product_terms.c.impact)

@@ -84,6 +84,7 @@ def refresh_suggestions(warehouse: Warehouse) -> int:
         ]
         connection.execute(sa.delete(suggestions))
         _write(connection, rows)
+        connection.execute(sa.text("analyze catalog.suggestions"))  # the planner has no idea of fresh rows
     return len(drafts)
 
 
@@ -112,7 +113,7 @@ def _named(row: sa.Row[Any]) -> Iterator[tuple[Kind, str]]:
 
 
 def _phrases(title: str) -> set[str]:
-    """One to three words of a title in a row, as they are written, beginning and ending with one that says something."""
+    """One to three words of a title in a row, as written, that begin and end with one that says something."""
     linking = product_lexicon().linking
     words = [word.casefold() for word in _SURFACE.findall(title[:LONGEST_TEXT])]
     rows = (words[at : at + size] for size in range(1, PHRASE_WORDS + 1) for at in range(len(words) - size + 1))
@@ -140,7 +141,9 @@ def _write(connection: sa.Connection, rows: Sequence[tuple[str, str, str, int, s
         return
     columns = [list(column) for column in zip(*rows, strict=True)]
     kinds = (sa.Text, sa.Text, sa.Text, sa.Integer, sa.Text)
-    parts = [sa.func.unnest(sa.cast(column, ARRAY(kind))) for column, kind in zip(columns, kinds, strict=True)]
+    parts: list[sa.ColumnElement[Any]] = [
+        sa.func.unnest(sa.cast(column, ARRAY(kind))) for column, kind in zip(columns, kinds, strict=True)
+    ]
     parts[-1] = sa.cast(parts[-1], ARRAY(sa.BigInteger))
     names = ["kind", "text", "starts", "products", "examples"]
     connection.execute(sa.insert(suggestions).from_select(names, sa.select(*parts)))

@@ -156,7 +156,7 @@ def test_words_that_changed_are_read_between_runs(warehouse, seller, instance):
         return automation.when_words_wait(context)
 
     assert "every word" in tick().skip_reason.skip_message
-    add_product(warehouse, 1)
+    sell(warehouse, 1)
     (event,) = tick().asset_events
     assert event.asset_key == dg.AssetKey("search_terms")
     assert event.metadata["waiting"].value == 0

@@ -104,7 +104,7 @@ def test_a_wrong_line_is_refused_with_file_and_line(folder: Path, file: str, lin
 
 def test_a_missing_file_is_named(folder: Path) -> None:
     (folder / "am.tsv").unlink()
-    with pytest.raises(ConfigurationError, match="am.tsv"):
+    with pytest.raises(ConfigurationError, match=r"am\.tsv"):
         read_lexicon(folder)
 
 
