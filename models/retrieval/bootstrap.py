@@ -117,4 +117,5 @@ def _levels(values: Values, means: Values, drawn: Values) -> Values:
     skew = np.divide((apart**3).sum(axis=0), 6 * spread**1.5, out=np.zeros_like(spread), where=spread > 0)
     ends = np.array([_NORMAL.inv_cdf((1 - LEVEL) / 2), _NORMAL.inv_cdf((1 + LEVEL) / 2)])[:, None]
     shifted = bias + (bias + ends) / (1 - skew * (bias + ends))
-    return np.vectorize(_NORMAL.cdf, otypes=[np.float64])(shifted)
+    levels: Values = np.vectorize(_NORMAL.cdf, otypes=[np.float64])(shifted)
+    return levels

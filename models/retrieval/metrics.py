@@ -115,13 +115,14 @@ def reciprocal_rank(answers: Graded) -> Values:
     Source: Voorhees, "The TREC-8 question answering track report", 1999.
     """
     is_relevant = answers.found >= RELEVANT
-    place = is_relevant.argmax(axis=1) + 1
-    return np.where(is_relevant.any(axis=1), 1 / place, 0.0)
+    first: Values = np.where(is_relevant.any(axis=1), 1 / (is_relevant.argmax(axis=1) + 1), 0.0)
+    return first
 
 
 def hit(answers: Graded, cut: int) -> Values:
     """1 where a relevant product stands among the first `cut`, else 0, (queries,)."""
-    return _relevant(answers, cut).any(axis=1).astype(np.float64)
+    is_hit: Values = np.asarray(_relevant(answers, cut).any(axis=1), dtype=np.float64)
+    return is_hit
 
 
 def _relevant(answers: Graded, cut: int) -> NDArray[np.bool_]:
@@ -130,7 +131,8 @@ def _relevant(answers: Graded, cut: int) -> NDArray[np.bool_]:
 
 
 def _gain(grades: Grades, gain: Gain) -> Values:
-    return np.exp2(grades) - 1 if gain == "exponential" else grades.astype(np.float64)
+    exact = grades.astype(np.float64)
+    return np.exp2(exact) - 1 if gain == "exponential" else exact
 
 
 def _refuse_unsound(row: int, ranking: Sequence[int], grades: Mapping[int, int]) -> None:

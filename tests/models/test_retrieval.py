@@ -8,6 +8,7 @@ from scipy import stats
 
 from marketplace.errors import InputRejected
 from models.retrieval.bootstrap import by_group, difference, intervals
+from models.retrieval.evaluation import Asked, compared, evaluate
 from models.retrieval.metrics import Graded, graded, hit, metrics, ndcg, precision, recall, reciprocal_rank
 from models.retrieval.tuning import tuned
 
@@ -130,3 +131,44 @@ def test_weights_that_gain_nothing_stay_as_they_were():
     assert found.score == found.before == 0.5
     with pytest.raises(InputRejected, match="'images'"):
         tuned(lambda weights: 0.5, {"image": 0.6}, {"images": [1]})
+
+
+def asked(name: str, language: str = "en", modality: str = "words") -> Asked:
+    return Asked(name, language, modality, {1: 3, 2: 2})
+
+
+def test_a_report_has_a_row_for_every_modality_and_language():
+    queries = [asked("a"), asked("b", "sw"), asked("c", "", "photo")]
+    report = evaluate(queries, [[1, 2], [2, 1], []])
+    assert [(row.group, row.queries) for row in report.rows] == [
+        ("all", 3),
+        ("photo", 1),
+        ("words", 2),
+        ("words, en", 1),
+        ("words, sw", 1),
+    ]
+    assert report.row("words").means["recall_at_10"].mean == 1.0
+    assert report.row("words, sw").means["ndcg_at_10"].mean == pytest.approx(
+        (3 + 7 / np.log2(3)) / (7 + 3 / np.log2(3))
+    )
+    assert report.by_query["c"] == 0.0
+    assert report.score == pytest.approx(np.mean(list(report.by_query.values())))
+    with pytest.raises(InputRejected, match="no query fits"):
+        evaluate([], [])
+
+
+def test_a_fall_counts_only_when_it_is_larger_than_the_bound_and_than_chance():
+    before = {f"q{number}": 0.8 for number in range(40)}
+    everywhere = {name: 0.7 for name in before}
+    by_chance = {name: 0.0 if name == "q0" else 0.8 for name in before}
+    assert compared(everywhere, before).has_fallen(by=0.02)
+    assert not compared(everywhere, before).has_fallen(by=0.2)
+    assert not compared(by_chance, before).has_fallen(by=0.01)  # one query of forty says little
+    assert not compared(before, everywhere).has_fallen(by=0.02)
+
+
+def test_only_queries_of_both_evaluations_are_compared():
+    found = compared({"a": 1.0, "b": 0.0}, {"a": 0.5, "c": 1.0})
+    assert (found.queries, found.before, found.after) == (1, 0.5, 1.0)
+    with pytest.raises(InputRejected, match="share no query"):
+        compared({"a": 1.0}, {"b": 1.0})
