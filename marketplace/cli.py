@@ -28,22 +28,27 @@ INGESTION = {
     "history": ("steering", "history_app"),
     "syncs": ("steering", "syncs_app"),
 }
+# Every command that is found elsewhere: module and app.
+ELSEWHERE = {
+    **{name: (f"marketplace.ingestion.{module}", app) for name, (module, app) in INGESTION.items()},
+    "search": ("marketplace.search.commands", "search_app"),
+}
 LEVEL_STYLES = {"ok": "green", "degraded": "yellow", "broken": "red"}
 
 
 class Commands(TyperGroup):
-    """Our commands, with those of ingestion loaded only when they are needed, and errors in one line."""
+    """Our commands, with those of other modules loaded only when they are needed, and errors in one line."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Every command's name."""
-        return [*super().list_commands(ctx), *INGESTION]
+        return [*super().list_commands(ctx), *ELSEWHERE]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of that name, None if there is none."""
-        if cmd_name not in INGESTION:
+        if cmd_name not in ELSEWHERE:
             return super().get_command(ctx, cmd_name)
-        module, name = INGESTION[cmd_name]
-        found = typer.main.get_command(getattr(import_module(f"marketplace.ingestion.{module}"), name))
+        module, name = ELSEWHERE[cmd_name]
+        found = typer.main.get_command(getattr(import_module(module), name))
         found.name = cmd_name
         return found
 
@@ -67,7 +72,7 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, help
 @app.callback()
 def prepare(context: typer.Context) -> None:
     """Soko: a marketplace in a box."""
-    if context.invoked_subcommand in {*INGESTION, "run", "migrate", "doctor", "rollback"}:
+    if context.invoked_subcommand in {*ELSEWHERE, "run", "migrate", "doctor", "rollback"}:
         _join_running_market()
 
 

@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     siglip_pretrained: str = Field("webli", description="open_clip weights tag; empty with local-dir or hf-hub")
     index_type: Literal["IVF_FLAT", "HNSW", "FLAT"] = Field("IVF_FLAT", description="Milvus index of the vectors")
 
+    search_judgements: str = Field("", description="CSV of a market's own judged queries; empty for none")
+
     hydrate_concurrency: int = Field(20, ge=1, le=200, description="product pages fetched at once")
     sellers_at_once: int = Field(4, ge=1, le=64, description="sellers that one run reads at the same time")
     host_seconds: float = Field(900.0, gt=0, description="longest that one host may take in one run, waits included")

@@ -159,7 +159,7 @@ def test_a_report_has_a_row_for_every_modality_and_language():
 
 def test_a_fall_counts_only_when_it_is_larger_than_the_bound_and_than_chance():
     before = {f"q{number}": 0.8 for number in range(40)}
-    everywhere = {name: 0.7 for name in before}
+    everywhere = dict.fromkeys(before, 0.7)
     by_chance = {name: 0.0 if name == "q0" else 0.8 for name in before}
     assert compared(everywhere, before).has_fallen(by=0.02)
     assert not compared(everywhere, before).has_fallen(by=0.2)
