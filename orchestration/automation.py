@@ -24,6 +24,7 @@ CATALOG_AND_INDEX = dg.AssetSelection.assets(
     "product_matches",
     "product_index",
     "search_terms",
+    "search_quality",
     "product_categories",
     "quality_opinions",
 )
@@ -69,7 +70,13 @@ retrain_recommendations = dg.define_asset_job(
     description="Build the marts, train, compare with popularity, and publish recommendations if the model won.",
     executor_def=dg.in_process_executor,
 )
-JOBS = [refresh_market, refresh_catalog, index_catalog, retrain_recommendations]
+judge_search = dg.define_asset_job(
+    "judge_search",
+    selection=dg.AssetSelection.assets("search_quality"),
+    description="Ask search every judged query, and compare with the last evaluation that was accepted.",
+    executor_def=dg.in_process_executor,
+)
+JOBS = [refresh_market, refresh_catalog, index_catalog, retrain_recommendations, judge_search]
 
 refresh_catalog_every_six_hours = dg.ScheduleDefinition(
     name="refresh_catalog_every_six_hours",

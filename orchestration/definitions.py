@@ -3,7 +3,7 @@
 import dagster as dg
 
 from marketplace.settings import Settings
-from orchestration.assets import catalog, collaborative, events, index, marts, pictures, quality, words
+from orchestration.assets import catalog, collaborative, evaluation, events, index, marts, pictures, quality, words
 from orchestration.automation import JOBS, SCHEDULES, SENSORS
 from orchestration.resources import resources_from
 
@@ -24,6 +24,7 @@ def definitions_for(settings: Settings) -> dg.Definitions:
             pictures.product_matches,
             index.product_index,
             words.search_terms,
+            evaluation.search_quality,
             events.interactions,
             events.leads,
             marts.marts_assets(),

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,13 +72,7 @@ class ModelRegistry:
         """
         client = self._client()
         try:
-            experiment = client.get_experiment_by_name(name)
-            experiment_id = experiment.experiment_id if experiment else client.create_experiment(name)
-            run_id = client.create_run(experiment_id, tags=dict(tags), run_name=title).info.run_id
-            for key, value in parameters.items():
-                client.log_param(run_id, key, value)
-            for key, number in metrics.items():
-                client.log_metric(run_id, key, number)
+            run_id = self._begun(client, name, title, parameters, metrics, tags)
             with tempfile.TemporaryDirectory() as folder:
                 write_arrays(Path(folder) / "model", arrays)
                 client.log_artifacts(run_id, str(Path(folder) / "model"), "model")
@@ -89,6 +84,41 @@ class ModelRegistry:
         except self._mlflow_errors() as error:
             raise StoreUnreachable(f"MLflow at {self.tracking_uri}: {_first_line(error)}") from error
         return Registered(name, version, run_id, f"{self.tracking_uri}/#/models/{name}/versions/{version}")
+
+    def log(
+        self,
+        experiment: str,
+        *,
+        title: str,
+        parameters: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        files: Mapping[str, bytes],
+    ) -> str:
+        """The address of a run that holds what was measured; no model is registered.
+
+        Parameters
+        ----------
+        files
+            Content by name, kept with the run.
+
+        Raises
+        ------
+        StoreUnreachable
+            If MLflow does not answer.
+        """
+        client = self._client()
+        try:
+            run_id = self._begun(client, experiment, title, parameters, metrics, tags)
+            with tempfile.TemporaryDirectory() as folder:
+                for file, content in files.items():
+                    (Path(folder) / file).write_bytes(content)
+                client.log_artifacts(run_id, folder)
+            client.set_terminated(run_id, "FINISHED")
+            experiment_id = client.get_run(run_id).info.experiment_id
+        except self._mlflow_errors() as error:
+            raise StoreUnreachable(f"MLflow at {self.tracking_uri}: {_first_line(error)}") from error
+        return f"{self.tracking_uri}/#/experiments/{experiment_id}/runs/{run_id}"
 
     def promote(self, name: str, version: str) -> str | None:
         """The version that was champion before, None if there was none; `version` is champion now."""
@@ -147,6 +177,29 @@ class ModelRegistry:
         from mlflow import MlflowClient
 
         return MlflowClient(self.tracking_uri)
+
+    @staticmethod
+    def _begun(
+        client: Any,
+        experiment: str,
+        title: str,
+        parameters: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+    ) -> str:
+        """The id of a new run with its parameters and metrics."""
+        from mlflow.entities import Metric, Param
+
+        found = client.get_experiment_by_name(experiment)
+        experiment_id = found.experiment_id if found else client.create_experiment(experiment)
+        run_id = str(client.create_run(experiment_id, tags=dict(tags), run_name=title).info.run_id)
+        now = time.time_ns() // 1_000_000
+        client.log_batch(
+            run_id,
+            metrics=[Metric(key, number, now, 0) for key, number in metrics.items()],
+            params=[Param(key, str(value)) for key, value in parameters.items()],
+        )
+        return run_id
 
     @staticmethod
     def _mlflow_errors() -> tuple[type[Exception], ...]:

@@ -21,6 +21,7 @@ from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
 from models.embedding.encoder import Encoder
 from models.embedding.loading import load_encoder
+from orchestration.judging import Judgements
 from orchestration.registry import ModelRegistry
 from orchestration.warehouse_marts import dbt_resource
 
@@ -108,6 +109,7 @@ ImagesParam = dg.ResourceParam[Images]
 EncodersParam = dg.ResourceParam[Encoders]
 IngestionsParam = dg.ResourceParam[Ingestions]
 JudgesParam = dg.ResourceParam[Judges]
+JudgementsParam = dg.ResourceParam[Judgements]
 RegistryParam = dg.ResourceParam[ModelRegistry]
 
 
@@ -122,6 +124,7 @@ def resources_from(settings: Settings) -> dict[str, Any]:
         "encoders": Encoders(settings),
         "ingestions": Ingestions(settings),
         "judges": Judges(settings),
+        "judgements": Judgements(settings),
         "registry": ModelRegistry(settings.mlflow_tracking_uri),
         "dbt": dbt_resource(settings.database_url.get_secret_value()),
     }
