@@ -32,6 +32,7 @@ from marketplace.local.milvus import EmbeddedMilvus
 from marketplace.local.network import answers, free_port, wait_until
 from marketplace.local.postgres import EmbeddedPostgres
 from marketplace.search.asking import Filters
+from marketplace.search.nearness import DEPTH, NEAR_DEPTH
 from marketplace.search.words import by_words
 from marketplace.settings import Settings
 from marketplace.storage.catalog import add_seller
@@ -44,7 +45,6 @@ from marketplace.storage.warehouse import Warehouse
 from models.embedding.vectors import EMBEDDING_DIM, normalised
 from models.embedding.vectors import Vectors as Vector
 from serving.app import create_app
-from serving.asked import DEPTH, NEAR_DEPTH
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = [name for names, _ in CATEGORIES.values() for name in names]

@@ -8,15 +8,12 @@ from marketplace.errors import InputRejected, NotFound
 from marketplace.search.advice import Advice
 from marketplace.search.asking import SearchQuery
 from marketplace.search.fusion import FusionWeights
+from marketplace.search.nearness import DEPTH, NEAR_DEPTH
 from marketplace.storage.images import Images
 from marketplace.storage.shelf import ShelfProduct, product_of
 from marketplace.storage.warehouse import Warehouse
 from serving.likeness import Wanted
 from serving.photo_queries import Photo, PhotoQueries
-
-DEPTH = 500  # products that one search ranks at most; pages end there
-# What vectors add to a list by relevance: its tail is far from what is meant, and each hit costs time.
-NEAR_DEPTH = 144
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ from marketplace.search.candidates import Candidate, at_most_per_seller, ordered
 from marketplace.search.collapse import collapsed
 from marketplace.search.facets import NAMES, Facet, FacetName, facet, lifted
 from marketplace.search.fusion import TUNED, FusionWeights
+from marketplace.search.nearness import NEAR_DEPTH
 from marketplace.storage.candidates import candidates_of
 from marketplace.storage.images import Images
 from marketplace.storage.index_versions import model_of
 from marketplace.storage.shelf import AVAILABLE, ShelfProduct, browse, product_of
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
-from serving.asked import NEAR_DEPTH, Asked, Questions
+from serving.asked import Asked, Questions
 from serving.encoder import WarmEncoder
 from serving.findings import Alike, Findings, Found, shown
 from serving.gathering import AWAY, Gathered, Gatherer

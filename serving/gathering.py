@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from marketplace.errors import ArtifactUnavailable, ConfigurationError, NotReady, StoreUnreachable
 from marketplace.search.asking import Filters
 from marketplace.search.candidates import Candidate
-from marketplace.search.fusion import FusionWeights, fuse
-from marketplace.search.nearness import near
+from marketplace.search.fusion import FusionWeights, fuse, near
+from marketplace.search.nearness import DEPTH
 from marketplace.search.words import WordHit, by_words
 from marketplace.storage.candidates import candidates_of
 from marketplace.storage.warehouse import Warehouse
-from serving.asked import DEPTH, Asked
+from serving.asked import Asked
 from serving.likeness import Likeness, Meant, Nearest, why_without
 from serving.search_cursors import Match, Place
 
