@@ -164,7 +164,9 @@ def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] 
 
 @app.command()
 def run(
-    job: Annotated[str, typer.Argument(help="refresh_market, refresh_catalog or retrain_recommendations.")],
+    job: Annotated[
+        str, typer.Argument(help="refresh_market, refresh_catalog, retrain_recommendations or judge_search.")
+    ],
 ) -> None:
     """Run a job of the asset graph to its end, without a server."""
     from marketplace.local.first_load import run_job

@@ -37,11 +37,18 @@ class Searcher(Protocol):
 
 
 class Judgements:
-    """The judged queries there are, of the sample market and a market's own, and the weights they judge."""
+    """The judged queries there are, of the sample market and a market's own, and the weights that they judge.
 
-    def __init__(self, settings: Settings, *, weights: FusionWeights = TUNED) -> None:
+    Parameters
+    ----------
+    sample
+        Judged queries of the sample market, if not all of those that its truth gives.
+    """
+
+    def __init__(self, settings: Settings, *, weights: FusionWeights = TUNED, sample: GoldenSet | None = None) -> None:
         self.settings = settings
         self.weights = weights
+        self._sample = sample
 
     def load(self) -> list[GoldenSet]:
         """Every set, with all that was judged, whether or not it is on the shelf.
@@ -51,8 +58,9 @@ class Judgements:
         InputRejected
             If the market's own judgements cannot be read.
         """
+        sample = self._sample or golden_market(draw_market(kinds=True))
         own = self.settings.search_judgements
-        return [golden_market(draw_market(kinds=True)), *([read_judgements(Path(own))] if own else [])]
+        return [sample, *([read_judgements(Path(own))] if own else [])]
 
 
 @dataclass(frozen=True, slots=True)

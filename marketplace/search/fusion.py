@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from marketplace.search.asking import Fusion
 
 DAMPING = 60
+NEAR_SHARE = 0.6  # of the best cosine
 EVERY_CONCEPT = 1.0  # the share of a product that holds all that was asked for
 
 
@@ -98,6 +99,12 @@ def fuse(
     return sorted(scored, key=lambda one: (-one.score, one.product_id))
 
 
+def near(likeness: Mapping[int, float], floor: float) -> dict[int, float]:
+    """What is near enough to be meant: the nearest vector is always there, but it may be far away."""
+    least = max(floor, NEAR_SHARE * max(likeness.values(), default=0.0))
+    return {key: cosine for key, cosine in likeness.items() if cosine >= least}
+
+
 def _weighted(
     held: Mapping[int, Held], likeness: Mapping[int, float], floor: float, weights: FusionWeights
 ) -> tuple[dict[int, float], dict[int, float]]:
@@ -142,6 +149,23 @@ def ranks(scores: Mapping[int, float]) -> dict[int, int]:
         before = order[place - 2] if place > 1 else None
         places[key] = places[before] if before is not None and scores[before] == scores[key] else place
     return places
+
+
+def fused(rankings: Iterable[tuple[float, Sequence[int]]]) -> list[int]:
+    """Every id of any ranking, those first that stand high in many of them.
+
+    Parameters
+    ----------
+    rankings
+        Weight and ids, best first, of each ranking.
+
+    Source: Cormack, Clarke and Büttcher, "Reciprocal rank fusion", SIGIR 2009; damping 60 is theirs.
+    """
+    scores: dict[int, float] = {}
+    for weight, ids in rankings:
+        for rank, identity in enumerate(dict.fromkeys(ids), start=1):
+            scores[identity] = scores.get(identity, 0) + weight / (DAMPING + rank)
+    return sorted(scores, key=lambda identity: -scores[identity])
 
 
 def _best_of_each(words: Iterable[Held]) -> dict[int, Held]:

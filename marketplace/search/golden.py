@@ -59,7 +59,7 @@ class GoldenQuery:
     def asked(self, *, limit: int, image_weight: float | None = None) -> SearchQuery:
         """The query as a shopper would send it."""
         image = self.photo.taken() if self.photo else None
-        return SearchQuery(text=self.text, image=image, image_weight=image_weight, limit=limit)
+        return SearchQuery(text=self.text, image=image, image_weight=image_weight, limit=limit, collapse=False)
 
     @property
     def said(self) -> tuple[object, ...]:

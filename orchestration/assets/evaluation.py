@@ -68,7 +68,7 @@ def search_quality(
         outcome = still_holds(warehouse, golden, searched, now=now)
         if outcome is None:
             answers = answered(engine, fitting)
-            outcome = settled(warehouse, golden, answers, searched, run_id=context.run_id, now=now)
+            outcome = settled(warehouse, golden, answers, searched, run_id=context.run.run_id, now=now)
             metadata |= _told(answers, outcome, _logged(registry, outcome))
         metadata[f"{golden.name}: evaluation"] = outcome.kept.evaluation_id
         metadata[f"{golden.name}: score"] = round(outcome.kept.judged.score, 4)

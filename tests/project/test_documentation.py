@@ -22,6 +22,7 @@ PAGES = [
     "docs/operations.md",
     "docs/quality.md",
     "docs/search-api.md",
+    "docs/search-quality.md",
 ]
 COMMANDS = sorted(
     {
@@ -48,7 +49,7 @@ def test_every_make_target_exists(command):
 def test_every_soko_command_takes_its_options(command):
     words = shlex.split(command, comments=True)[1:]
     path = [word for word in words if not word.startswith("-")][
-        : 2 if words[0] in {"seller", "import", "brake", "dead-letter"} else 1
+        : 2 if words[0] in {"seller", "import", "brake", "dead-letter", "search"} else 1
     ]
     shown = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0, shown.output
