@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -149,23 +149,6 @@ def ranks(scores: Mapping[int, float]) -> dict[int, int]:
         before = order[place - 2] if place > 1 else None
         places[key] = places[before] if before is not None and scores[before] == scores[key] else place
     return places
-
-
-def fused(rankings: Iterable[tuple[float, Sequence[int]]]) -> list[int]:
-    """Every id of any ranking, those first that stand high in many of them.
-
-    Parameters
-    ----------
-    rankings
-        Weight and ids, best first, of each ranking.
-
-    Source: Cormack, Clarke and Büttcher, "Reciprocal rank fusion", SIGIR 2009; damping 60 is theirs.
-    """
-    scores: dict[int, float] = {}
-    for weight, ids in rankings:
-        for rank, identity in enumerate(dict.fromkeys(ids), start=1):
-            scores[identity] = scores.get(identity, 0) + weight / (DAMPING + rank)
-    return sorted(scores, key=lambda identity: -scores[identity])
 
 
 def _best_of_each(words: Iterable[Held]) -> dict[int, Held]:
