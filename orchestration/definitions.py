@@ -3,7 +3,18 @@
 import dagster as dg
 
 from marketplace.settings import Settings
-from orchestration.assets import catalog, collaborative, evaluation, events, index, marts, pictures, quality, words
+from orchestration.assets import (
+    catalog,
+    collaborative,
+    embedding,
+    evaluation,
+    events,
+    index,
+    marts,
+    pictures,
+    quality,
+    words,
+)
 from orchestration.automation import JOBS, SCHEDULES, SENSORS
 from orchestration.resources import resources_from
 
@@ -19,7 +30,7 @@ def definitions_for(settings: Settings) -> dg.Definitions:
             quality.product_quality,
             quality.product_categories,
             quality.quality_opinions,
-            index.product_embeddings,
+            embedding.product_embeddings,
             pictures.photo_copies,
             pictures.product_matches,
             index.product_index,
