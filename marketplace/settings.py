@@ -37,6 +37,13 @@ class Settings(BaseSettings):
 
     encoder: Literal["compact", "siglip"] = Field("compact", description="which encoder makes the 768-d vectors")
     encoder_threads: int = Field(2, ge=1, description="CPU threads the encoder may use")
+    encoder_runtime: Literal["onnx", "torch"] = Field(
+        "onnx", description="what runs the compact encoder; torch where ONNX Runtime cannot be installed"
+    )
+    encoder_batch: int = Field(0, ge=0, description="pictures or texts encoded at once; 0 chooses from the machine")
+    encoder_decoders: int = Field(
+        0, ge=0, description="threads that decode pictures ahead; 0 takes as many as there are cores"
+    )
     siglip_model: str = Field(
         "ViT-B-16-SigLIP", description="open_clip name, hf-hub:NAME or local-dir:FOLDER of the SigLIP model"
     )
@@ -97,6 +104,11 @@ class Settings(BaseSettings):
                 if ":" not in getattr(self, name).get_secret_value().partition("://")[2].partition("@")[0]:
                     raise ConfigurationError(f"SOKO_{name.upper()} needs a user and password in production")
         return self
+
+    @property
+    def encoders_folder(self) -> Path:
+        """The folder of what encoders make of their weights once."""
+        return (self.home / "caches" / "encoders").resolve()
 
     @property
     def uploads_folder(self) -> Path:

@@ -7,6 +7,7 @@ fields of those in its UI, and an address of Postgres may carry a password.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import dagster as dg
@@ -83,13 +84,21 @@ class Encoders:
     def load(self) -> Encoder:
         """The encoder that turns a picture and words into a 768-d unit vector."""
         if self._loaded is None:
-            self._loaded = load_encoder(
-                self.settings.encoder,
-                threads=self.settings.encoder_threads,
-                siglip_model=self.settings.siglip_model,
-                siglip_pretrained=self.settings.siglip_pretrained,
-            )
+            self._loaded = self.loading(threads=self.settings.encoder_threads)()
         return self._loaded
+
+    def loading(self, *, threads: int) -> Callable[[], Encoder]:
+        """What loads such an encoder of so many threads, here or in another process."""
+        return partial(
+            load_encoder,
+            self.settings.encoder,
+            threads=threads,
+            siglip_model=self.settings.siglip_model,
+            siglip_pretrained=self.settings.siglip_pretrained,
+            runtime=self.settings.encoder_runtime,
+            cache=self.settings.encoders_folder,
+            batch=self.settings.encoder_batch,
+        )
 
 
 class Judges:

@@ -150,4 +150,7 @@ def _named_encoder(settings: Settings) -> Callable[[], Encoder]:
         threads=settings.encoder_threads,
         siglip_model=settings.siglip_model,
         siglip_pretrained=settings.siglip_pretrained,
+        runtime=settings.encoder_runtime,
+        cache=settings.encoders_folder,
+        batch=settings.encoder_batch,
     )

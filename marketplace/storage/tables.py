@@ -568,3 +568,16 @@ search_evaluations = Table(
     schema="catalog",
     comment="What search was worth, over time.",
 )
+
+embedding_parts = Table(
+    "embedding_parts",
+    metadata,
+    Column("model_version", Text, primary_key=True),
+    Column("kind", Text, primary_key=True, comment="picture or words"),
+    Column("content_hash", Text, primary_key=True, comment="SHA-256 of the stored picture or of the text"),
+    Column("vector", LargeBinary, nullable=False, comment="float32, little-endian, unit length"),
+    Column("made_at", Instant, nullable=False),
+    CheckConstraint("kind in ('picture', 'words')", name="kind"),
+    schema="catalog",
+    comment="What encoders made of each picture and each text. One row per content and model.",
+)

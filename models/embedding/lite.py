@@ -51,16 +51,35 @@ def folded(network: Any) -> Any:
     return lean.eval().to(memory_format=torch.channels_last)
 
 
-def pooled_features(network: Any, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+def pooled_features(network: Any, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The last feature maps of some pictures, averaged over the picture, (pictures, 1280).
 
     Parameters
     ----------
     pixels : (pictures, side, side, 3)
-        Values 0 to 255.
     """
     import torch
 
-    inputs = torch.from_numpy((pixels - 127) / 128).permute(0, 3, 1, 2)  # channels last in memory
+    inputs = torch.from_numpy((pixels.astype(np.float32) - 127) / 128).permute(0, 3, 1, 2)  # channels last in memory
     with torch.inference_mode():
         return np.asarray(network.extract_features(inputs).mean((2, 3)).numpy(), dtype=np.float32)
+
+
+def classifier_projection(classifier: NDArray[np.float32], dimensions: int) -> NDArray[np.float32]:
+    """The directions in which a classifier tells its classes apart, strongest first.
+
+    They are the leading right singular vectors of the classifier's weights. This needs no data: it keeps
+    what the network itself uses to name things, and drops what it ignores.
+
+    Parameters
+    ----------
+    classifier : (classes, features)
+
+    Returns
+    -------
+    (features, dimensions)
+        Orthonormal columns, so that likeness within these directions is kept as it is.
+    """
+    _, _, directions = np.linalg.svd(classifier.astype(np.float64), full_matrices=False)
+    signs = np.sign(directions[np.arange(len(directions)), np.abs(directions).argmax(axis=1)])
+    return np.ascontiguousarray((directions * signs[:, None])[:dimensions].T, dtype=np.float32)

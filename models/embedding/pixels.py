@@ -29,7 +29,7 @@ def decoded(content: bytes, *, near: int) -> Image.Image:
         picture = Image.open(io.BytesIO(content))
         if picture.width * picture.height > MAX_PIXELS:
             raise ImageRejected(f"the picture is {picture.width} x {picture.height}, more than {MAX_PIXELS} pixels")
-        picture.draft("RGB", (2 * near, 2 * near))
+        picture.draft("RGB", (near, near))  # never smaller than asked for
         return opaque(ImageOps.exif_transpose(picture))
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error) as error:
         raise ImageRejected(f"a picture of {len(content)} bytes cannot be decoded: {error}") from error
@@ -46,7 +46,7 @@ def opaque(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(sheet, layered).convert("RGB")
 
 
-def padded(picture: Image.Image, side: int) -> NDArray[np.float32]:
-    """The whole picture on a white square, (side, side, 3), values 0 to 255."""
+def padded(picture: Image.Image, side: int) -> NDArray[np.uint8]:
+    """The whole picture on a white square, (side, side, 3)."""
     square = ImageOps.pad(picture, (side, side), Image.Resampling.BICUBIC, color=WHITE)
-    return np.asarray(square, dtype=np.float32)
+    return np.asarray(square, dtype=np.uint8)

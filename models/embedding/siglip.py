@@ -4,28 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import logging
 import pickle
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from marketplace.errors import ConfigurationError, InputRejected
+from models.embedding.encoder import whole_products
 from models.embedding.pixels import decoded
-from models.embedding.vectors import EMBEDDING_DIM, IMAGE_WEIGHT, TEXT_WEIGHT, Vectors, hybrid, normalised
+from models.embedding.text import readable_text
+from models.embedding.vectors import (
+    EMBEDDING_DIM,
+    IMAGE_WEIGHT,
+    TEXT_WEIGHT,
+    Vectors,
+    checked_weight,
+    hybrid,
+    normalised,
+)
 
-BATCH = 16
-RECIPE = "1"  # moves when the code below makes another vector of the same input
+log = logging.getLogger(__name__)
+CPU_BATCH = 16
+GPU_BATCH = 256
+GPU_BYTES_A_PICTURE = 64_000_000  # what a large tower holds of one picture, with room to spare
+LEAST_COSINE = 0.999  # between half and full precision, else full is used
+RECIPE = "2"  # moves when the code below makes another vector of the same input
 PROBE = "Soko 2,500/= ቀሚስ"  # two tokenizers that read this alike are taken for one
 # What torch, open_clip and transformers raise for a hub that is out of reach, a file cut short or a wrong shape.
 UNREADABLE = (RuntimeError, OSError, ValueError, TypeError, LookupError, EOFError, pickle.UnpicklingError)
-T = TypeVar("T")
 
 
 class SiglipEncoder:
-    """An open_clip model with 768-d towers, on the GPU if there is one.
+    """An open_clip model with 768-d towers, on the GPU if there is one, there in bfloat16.
+
+    The version does not name the device or its precision: a GPU may embed the products and a CPU the queries. That
+    their vectors may be compared is tried when the model loads, and full precision used if they may not.
 
     Parameters
     ----------
@@ -33,11 +50,14 @@ class SiglipEncoder:
         An open_clip name ("ViT-B-16-SigLIP"), "hf-hub:NAME" or "local-dir:FOLDER".
     pretrained
         Tag of the weights; empty where the model brings its own.
+    batch
+        Pictures or texts at once; 0 chooses from the device and its memory.
     """
 
     has_shared_space = True
+    part_width = EMBEDDING_DIM
 
-    def __init__(self, model: str, pretrained: str, *, threads: int) -> None:
+    def __init__(self, model: str, pretrained: str, *, threads: int, batch: int = 0) -> None:
         declare_missing_torchvision_operators()
         import torch
 
@@ -48,46 +68,79 @@ class SiglipEncoder:
         self._network: Any = network.eval()
         size = network.visual.image_size
         self._side = max(size) if isinstance(size, tuple) else int(size)
-        width = int(self._words(["width"]).shape[1])
+        self._halves_precision = False
+        width = int(self._unit(network.encode_text, self._tokenizer(["width"]).to(self._device)).shape[1])
         if width != EMBEDDING_DIM:
             raise ConfigurationError(f"SOKO_SIGLIP_MODEL {model!r} has {width} dimensions, not {EMBEDDING_DIM}")
+        self.batch = batch or self._fitting_batch()
+        self._halves_precision = self._device == "cuda" and self._stands_half_precision()
         settings = (network.visual.preprocess_cfg, self._tokenizer([PROBE]).tolist(), IMAGE_WEIGHT, TEXT_WEIGHT)
         self.version = f"siglip-{RECIPE}-{_fingerprint(settings, network)}"
 
+    def prepared(self, image: bytes) -> Any:
+        """The picture as the network takes it, (3, side, side), still on the CPU."""
+        return self._preprocess(decoded(image, near=2 * self._side))
+
+    def picture_parts(self, prepared: Sequence[Any]) -> Vectors:
+        """Unit vectors of pictures, (pictures, 768)."""
+        if not prepared:
+            return np.zeros((0, EMBEDDING_DIM), dtype=np.float32)
+        pixels = self._torch.stack(list(prepared))
+        if self._device == "cuda":
+            pixels = pixels.pin_memory().to(self._device, non_blocking=True)
+        return self._unit(self._network.encode_image, pixels)
+
+    def words_parts(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of texts, (texts, 768), read as far as the model's context goes; zero for an empty one."""
+        readable = [readable_text(text) for text in texts]
+        vectors = np.zeros((len(texts), EMBEDDING_DIM), dtype=np.float32)
+        named = [number for number, text in enumerate(readable) if text]
+        if not named:
+            return vectors
+        tokens = self._tokenizer([readable[number] for number in named]).to(self._device)
+        vectors[named] = self._unit(self._network.encode_text, tokens)
+        return vectors
+
+    def joined(self, pictures: Vectors, words: Vectors) -> Vectors:
+        """0.6 of the picture plus 0.4 of the words, (products, 768)."""
+        return hybrid(pictures, words)
+
     def embed_products(self, images: Sequence[bytes | None], texts: Sequence[str]) -> Vectors:
         """Unit vectors of products, (products, 768)."""
-        for number, (image, text) in enumerate(zip(images, texts, strict=True)):
-            if image is None and not text.strip():
-                raise InputRejected(f"product {number} of the batch has neither picture nor words")
-        pictures = np.zeros((len(images), EMBEDDING_DIM), dtype=np.float32)
-        words = np.zeros_like(pictures)
-        present = [(number, image) for number, image in enumerate(images) if image is not None]
-        for batch in _batches(present):
-            pictures[[number for number, _ in batch]] = self._pictures([image for _, image in batch])
-        for named in _batches([(number, text) for number, text in enumerate(texts) if text.strip()]):
-            words[[number for number, _ in named]] = self._words([text for _, text in named])
-        return hybrid(pictures, words)
+        return whole_products(self, images, texts)
 
     def embed_query(self, image: bytes | None, text: str | None, *, image_weight: float | None = None) -> Vectors:
         """Unit vector of a query, (768,)."""
-        if image is None and not (text or "").strip():
+        weight = checked_weight(image_weight)
+        words = self.words_parts([text or ""])
+        if image is None and not words.any():
             raise InputRejected("a query needs words or a photo")
-        if image is None or not text or image_weight is None:
-            vector: Vectors = self.embed_products([image], [text or ""])[0]
-        else:
-            vector = hybrid(self._pictures([image]), self._words([text]), image_weight=image_weight)[0]
-        return vector
+        if image is None:
+            return np.asarray(words[0], dtype=np.float32)
+        picture = self.picture_parts([self.prepared(image)])
+        return np.asarray(hybrid(picture, words, weight if words.any() else 1.0)[0], dtype=np.float32)
 
-    def _pictures(self, images: Sequence[bytes]) -> Vectors:
-        tensors = [self._preprocess(decoded(image, near=self._side)) for image in images]
-        with self._torch.inference_mode():
-            features = self._network.encode_image(self._torch.stack(tensors).to(self._device))
+    def _unit(self, tower: Callable[[Any], Any], inputs: Any) -> Vectors:
+        half = self._torch.autocast(self._device, dtype=self._torch.bfloat16, enabled=self._halves_precision)
+        with self._torch.inference_mode(), half:
+            features = tower(inputs)
         return normalised(features.float().cpu().numpy())
 
-    def _words(self, texts: Sequence[str]) -> Vectors:
-        with self._torch.inference_mode():
-            features = self._network.encode_text(self._tokenizer(list(texts)).to(self._device))
-        return normalised(features.float().cpu().numpy())
+    def _fitting_batch(self) -> int:
+        if self._device != "cuda":
+            return CPU_BATCH
+        free, _ = self._torch.cuda.mem_get_info()
+        return max(1, min(GPU_BATCH, free // GPU_BYTES_A_PICTURE))
+
+    def _stands_half_precision(self) -> bool:
+        noise = self._torch.rand((4, 3, self._side, self._side), generator=self._torch.Generator().manual_seed(1))
+        found = []
+        for self._halves_precision in (False, True):
+            found.append(np.concatenate([self.picture_parts(list(2 * noise - 1)), self.words_parts([PROBE])]))
+        cosine = float((found[0] * found[1]).sum(axis=1).min())
+        if cosine < LEAST_COSINE:
+            log.warning("half precision gives a cosine of %.4f, so full precision is used", cosine)
+        return cosine >= LEAST_COSINE
 
 
 def _loaded(model: str, pretrained: str, device: str) -> tuple[Any, Any, Any]:
@@ -105,11 +158,6 @@ def _loaded(model: str, pretrained: str, device: str) -> tuple[Any, Any, Any]:
             "Without a model hub, point it at a folder: SOKO_SIGLIP_MODEL=local-dir:/path"
         ) from error
     return network, image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False), tokenizer
-
-
-def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), BATCH):
-        yield items[start : start + BATCH]
 
 
 def declare_missing_torchvision_operators() -> bool:

@@ -1,67 +1,86 @@
 """Embedding: what changed in the catalogue gets a vector."""
 
-import logging
 import time
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from itertools import islice
-from typing import TypeVar
 
 import dagster as dg
+from pydantic import Field
 
 from marketplace.storage import embeddings
-from marketplace.storage.images import Images
-from models.embedding.encoder import Encoder
-from models.embedding.vectors import Vectors
+from models.embedding.distributed import Cluster
 from orchestration.assets.catalog import ENGINEERS
+from orchestration.embedding import embed_pending
 from orchestration.failures import failing_by_class
+from orchestration.pictures import table
 from orchestration.resources import EncodersParam, ImagesParam, WarehouseParam
 
-log = logging.getLogger(__name__)
-BATCH = 32
-T = TypeVar("T")
+SHOWN = 20
+
+
+class Distributed(dg.Config):
+    """A Ray cluster that makes the parts of a backlog."""
+
+    address: str = Field("local", description="local, auto, or the address of a cluster that is there")
+    workers: int = Field(2, ge=1, description="encoders at once, each loaded by a worker of its own")
+    cpus: float = Field(1.0, gt=0, description="cores that each worker reserves")
+    gpus: float = Field(0.0, ge=0, description="share of a GPU that each worker reserves")
+
+
+class EmbeddingConfig(dg.Config):
+    """Where vectors are made."""
+
+    distributed: Distributed | None = Field(None, description="a Ray cluster; this process unless given")
 
 
 @dg.asset(
     deps=["product_quality", "products"],
     group_name="embedding",
-    kinds={"torch", "postgres"},
+    kinds={"onnx", "postgres"},
     owners=ENGINEERS,
-    check_specs=[dg.AssetCheckSpec("embeddings_cover_the_catalog", asset="product_embeddings", blocking=True)],
+    check_specs=[
+        dg.AssetCheckSpec("embeddings_cover_the_catalog", asset="product_embeddings", blocking=True),
+        dg.AssetCheckSpec("embedded_pictures_were_read", asset="product_embeddings"),
+    ],
 )
 @failing_by_class
-def product_embeddings(warehouse: WarehouseParam, images: ImagesParam, encoders: EncodersParam) -> dg.MaterializeResult:
+def product_embeddings(
+    config: EmbeddingConfig, warehouse: WarehouseParam, images: ImagesParam, encoders: EncodersParam
+) -> dg.MaterializeResult:
     """A 768-d unit vector of picture and words; only what changed is embedded. One row per product and model."""
     started = time.monotonic()
     encoder = encoders.load()
-    pending = embeddings.pending(warehouse, encoder.version)
-    embedded = 0
-    for batch in _batches(pending, BATCH):
-        embeddings.store(warehouse, encoder.version, batch, _embed(encoder, images, batch), now=datetime.now(UTC))
-        embedded += len(batch)
-        log.info("embedded %d of %d products", embedded, len(pending))
+    cluster = None if config.distributed is None else Cluster(**config.distributed.model_dump())
+    done = embed_pending(
+        warehouse,
+        images,
+        encoder,
+        decoders=encoders.settings.encoder_decoders,
+        cluster=cluster,
+        load=encoders.loading(threads=1),
+    )
     left = len(embeddings.pending(warehouse, encoder.version))
     seconds = time.monotonic() - started
+    unread = [{"picture": one.key, "reason": one.reason} for one in done.unread[:SHOWN]]
     return dg.MaterializeResult(
         metadata={
-            "embedded": embedded,
-            "without_picture": sum(product.image_sha256 is None for product in pending),
+            "embedded": done.products,
+            "pictures_encoded": done.pictures_made,
+            "pictures_known": done.pictures_kept,
+            "texts_encoded": done.words_made,
+            "texts_known": done.words_kept,
+            "pictures_unread": len(done.unread),
+            "decode_wait_share": round(done.clock.waiting_share, 3),
             "model_version": encoder.version,
             "seconds": round(seconds, 1),
-            "products_per_second": round(embedded / seconds, 1),
+            "products_per_second": round(done.products / seconds, 1),
+            **({"unread": table(unread)} if unread else {}),
         },
         check_results=[
-            dg.AssetCheckResult(check_name="embeddings_cover_the_catalog", passed=left == 0, metadata={"left": left})
+            dg.AssetCheckResult(check_name="embeddings_cover_the_catalog", passed=left == 0, metadata={"left": left}),
+            dg.AssetCheckResult(
+                check_name="embedded_pictures_were_read",
+                passed=not done.unread,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={"unread": len(done.unread)},
+            ),
         ],
     )
-
-
-def _embed(encoder: Encoder, images: Images, batch: Sequence[embeddings.PendingProduct]) -> Vectors:
-    pictures = [images.read(product.image_sha256) if product.image_sha256 else None for product in batch]
-    return encoder.embed_products(pictures, [product.text for product in batch])
-
-
-def _batches(rows: Sequence[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(rows)
-    while batch := list(islice(iterator, size)):
-        yield batch

@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from marketplace.errors import ConfigurationError, ImageRejected, InputRejected
-from models.embedding.compact import classifier_projection, fingerprint, readable_text
-from models.embedding.lite import folded, pooled_features, published_network, weights_file
+from models.embedding.encoder import fingerprint
+from models.embedding.lite import classifier_projection, folded, pooled_features, published_network, weights_file
 from models.embedding.loading import load_encoder
 from models.embedding.pixels import decoded, padded
+from models.embedding.text import readable_text
 from models.embedding.vectors import concatenated
 from tests.models.siglip_folders import siglip_of_random_weights
 
@@ -105,7 +106,7 @@ def test_the_projection_keeps_what_the_classifier_tells_apart():
 
 def test_folding_leaves_the_network_the_same_function():
     network = published_network(weights_file())
-    pixels = np.random.default_rng(1).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
     assert pooled_features(folded(network), pixels) == pytest.approx(pooled_features(network, pixels), abs=1e-4)
 
 
@@ -183,6 +184,55 @@ def test_a_dot_product_of_concatenated_vectors_is_the_weighted_likeness():
     words[:, 5] = 1
     first, second = concatenated(half, words)
     assert first @ second == pytest.approx(0.6 * 0.8 + 0.4 * 1.0)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.25, 0.6, 1.0])
+def test_a_query_finds_by_as_much_of_its_photo_as_it_is_told(encoder, weight):
+    photo, words = encoder.prepared(picture("red")), "kitenge bag"
+    asked = encoder.embed_query(picture("red"), words, image_weight=weight)
+    only_photo = encoder.joined(encoder.picture_parts([photo]), np.zeros((1, encoder.part_width), np.float32))[0]
+    only_words = encoder.embed_query(None, words)
+    product = encoder.embed_products([picture("red"), None], ["", "kitenge bag"])
+    assert np.linalg.norm(asked) == pytest.approx(1, abs=1e-5)
+    if weight in (0.0, 1.0):
+        assert asked == pytest.approx(only_photo if weight else only_words, abs=1e-5)
+    if weight == 0.6:
+        assert asked == pytest.approx(encoder.embed_query(picture("red"), words), abs=1e-6)
+    assert (product @ asked).argmax() == (0 if weight > 0.5 else 1) or weight == 0.25
+
+
+def test_a_weight_is_of_no_account_where_there_is_nothing_to_weigh(encoder):
+    assert encoder.embed_query(None, "bag", image_weight=1.0) == pytest.approx(encoder.embed_query(None, "bag"))
+    alone = encoder.embed_query(picture("red"), " ", image_weight=0.0)
+    assert alone == pytest.approx(encoder.embed_query(picture("red"), None), abs=1e-6)
+
+
+@pytest.mark.parametrize("weight", [-0.1, 1.5, float("nan")])
+def test_a_weight_beyond_the_whole_is_refused(encoder, weight):
+    with pytest.raises(InputRejected, match="image weight"):
+        encoder.embed_query(picture("red"), "bag", image_weight=weight)
+
+
+def test_a_product_is_joined_from_parts_that_can_be_kept(encoder):
+    part = encoder.picture_parts([encoder.prepared(picture("red"))])
+    words = encoder.words_parts(["red bag"])
+    assert part.shape == words.shape == (1, encoder.part_width)
+    whole = encoder.embed_products([picture("red")], ["red bag"])
+    assert encoder.joined(part, words) == pytest.approx(whole, abs=1e-6)
+
+
+def test_parts_of_the_compact_encoder_are_the_same_bits_whatever_stands_beside_them(compact):
+    shades = [compact.prepared(picture((40 * number, 90, 30))) for number in range(5)]
+    texts = [f"mkoba {number}" for number in range(5)]
+    together, words = compact.picture_parts(shades), compact.words_parts(texts)
+    for number in range(5):
+        assert compact.picture_parts([shades[number]])[0].tobytes() == together[number].tobytes()
+        assert compact.words_parts([texts[number]])[0].tobytes() == words[number].tobytes()
+
+
+def test_nothing_to_encode_gives_nothing(encoder):
+    assert encoder.picture_parts([]).shape == (0, encoder.part_width)
+    assert not encoder.words_parts(["", " \0"]).any()
 
 
 def test_an_encoder_that_does_not_exist_is_named():

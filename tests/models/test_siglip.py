@@ -101,3 +101,29 @@ def test_a_model_of_another_width_is_refused(tmp_path):
 def test_a_model_that_is_not_there_is_named(model):
     with pytest.raises(ConfigurationError, match=model):
         SiglipEncoder(model, "", threads=1)
+
+
+def test_a_text_past_the_context_is_read_as_far_as_it_goes(tmp_path):
+    encoder = loaded(give_own_tokenizer(siglip_of_random_weights(tmp_path), ["mkoba", "dress"]))
+    long = "mkoba " * 64
+    short, longer = encoder.words_parts([long, long + "dress " * 500])
+    assert short == pytest.approx(longer, abs=1e-6)
+    assert not np.allclose(short, encoder.words_parts(["dress"])[0])
+
+
+def test_a_short_text_is_padded_to_the_whole_context_as_siglip_learnt_it(tmp_path):
+    encoder = loaded(give_own_tokenizer(siglip_of_random_weights(tmp_path), ["mkoba", "dress"]))
+    assert encoder._tokenizer(["mkoba"]).shape == (1, 64)
+    beside = encoder.words_parts(["mkoba", "mkoba dress dress dress"])[0]
+    assert beside == pytest.approx(encoder.words_parts(["mkoba"])[0], abs=1e-6)
+
+
+def test_what_no_tokenizer_can_take_is_left_out_of_a_text(tmp_path):
+    encoder = loaded(give_own_tokenizer(siglip_of_random_weights(tmp_path), ["mkoba"]))
+    assert encoder.embed_query(None, "mkoba\0\ud800") == pytest.approx(encoder.embed_query(None, "mkoba"), abs=1e-6)
+
+
+def test_batches_are_as_large_as_they_are_told(tmp_path):
+    folder = siglip_of_random_weights(tmp_path)
+    assert SiglipEncoder(f"local-dir:{folder}", "", threads=1, batch=3).batch == 3
+    assert loaded(folder).batch >= 1
