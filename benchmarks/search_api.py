@@ -33,11 +33,11 @@ from marketplace.local.network import answers, free_port, wait_until
 from marketplace.local.postgres import EmbeddedPostgres
 from marketplace.search.asking import Filters
 from marketplace.search.nearness import DEPTH, NEAR_DEPTH
-from marketplace.search.words import by_words
 from marketplace.settings import Settings
 from marketplace.storage.catalog import add_seller
 from marketplace.storage.embeddings import pending, store
 from marketplace.storage.index_builds import rebuild_index
+from marketplace.storage.keywords import find_terms, read_query
 from marketplace.storage.shelf import on_shelf
 from marketplace.storage.tables import product_quality, products
 from marketplace.storage.vectors import Vectors
@@ -202,7 +202,7 @@ def main() -> None:
 
         def engine(text: str) -> None:
             hits = vectors.search(encoder.embed_query(None, text), limit=NEAR_DEPTH)
-            held = by_words(warehouse, text, filters=Filters(), limit=DEPTH)
+            held = find_terms(warehouse, read_query(warehouse, text), filters=Filters(), limit=DEPTH)
             ids = dict.fromkeys([*(one.product_id for one in held), *(hit.product_id for hit in hits)])
             on_shelf(warehouse, list(ids)[:SHOWN])
 

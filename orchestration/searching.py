@@ -9,9 +9,9 @@ from functools import partial
 from marketplace.search.asking import SearchQuery
 from marketplace.search.fusion import TUNED, FusionWeights, Held, fuse, near
 from marketplace.search.nearness import DEPTH, NEAR_DEPTH, nearest
-from marketplace.search.words import by_words
 from marketplace.storage.candidates import candidates_of
 from marketplace.storage.images import reencoded
+from marketplace.storage.keywords import WordHit, find_terms, read_query
 from marketplace.storage.shelf import AVAILABLE
 from marketplace.storage.vectors import Hit, Vectors
 from marketplace.storage.warehouse import Warehouse
@@ -65,7 +65,7 @@ class Engine:
         ArtifactUnavailable
             As `search`.
         """
-        words = by_words(self._warehouse, query.text, filters=AVAILABLE, limit=DEPTH) if query.text else []
+        words = self._by_words(query.text) if query.text else []
         hits = self._by_vector(query)
         found = dict.fromkeys([*(one.product_id for one in words), *(hit.product_id for hit in hits)])
         known = {one.product_id for one in candidates_of(self._warehouse, list(found), AVAILABLE)}
@@ -73,6 +73,9 @@ class Engine:
         floor = least_likeness(self._encoder) if query.image is None else 0.0
         cosines = near(alike, floor) if query.image is None else alike
         return Witnesses([one for one in words if one.product_id in known], cosines, floor)
+
+    def _by_words(self, text: str) -> list[WordHit]:
+        return find_terms(self._warehouse, read_query(self._warehouse, text), filters=AVAILABLE, limit=DEPTH)
 
     def _by_vector(self, query: SearchQuery) -> list[Hit]:
         image = None if query.image is None else reencoded(query.image, max_pixels=self._max_pixels)

@@ -9,7 +9,9 @@ from marketplace.search.advice import Advice
 from marketplace.search.asking import SearchQuery
 from marketplace.search.fusion import FusionWeights
 from marketplace.search.nearness import DEPTH, NEAR_DEPTH
+from marketplace.search.understanding import Understood
 from marketplace.storage.images import Images
+from marketplace.storage.keywords import read_query
 from marketplace.storage.shelf import ShelfProduct, product_of
 from marketplace.storage.warehouse import Warehouse
 from serving.likeness import Wanted
@@ -21,7 +23,7 @@ class Asked:
     """The query, its words, what is wanted of vectors, and products that it knows already."""
 
     query: SearchQuery
-    text: str | None
+    words: Understood | None
     wanted: Wanted
     exclude: tuple[int, ...]
     advice: tuple[Advice, ...] = ()
@@ -82,7 +84,8 @@ class Questions:
         weight = query.image_weight if query.image_weight is not None else self._weights.picture
         weight_of_both = weight if image and text else None
         wanted = Wanted(image, text, weight_of_both, like=query.like, unlike=query.unlike)
-        return Asked(query, text, wanted, _known(query), photo.judged.advice if photo else ())
+        words = read_query(self._warehouse, text) if text else None
+        return Asked(query, words, wanted, _known(query), photo.judged.advice if photo else ())
 
     def _photo_of(self, product: ShelfProduct, query: SearchQuery) -> Photo | None:
         """The product's picture, None where it has none or its file is missing."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from marketplace.catalog.languages import language_of
 from marketplace.errors import NotFound
 from marketplace.search.asking import Filters, SearchQuery
 from marketplace.search.candidates import Candidate, at_most_per_seller, ordered
@@ -75,8 +74,7 @@ class Finder:
         page = self._page(self._rest(query, found), query)
         facets, reason = self._facets(asked, meant, found) if query.facets else (None, found.reason)
         advice = (*asked.advice, *(meant.advice if meant else ()))
-        language = language_of(query.text).code if query.text else None
-        return replace(page, facets=facets, reason=reason, advice=advice, language=language)
+        return replace(page, facets=facets, reason=reason, advice=advice, words=asked.words if query.text else None)
 
     def similar(
         self, product_id: int, *, limit: int, threshold: float, filters: Filters = AVAILABLE, collapse: bool = False

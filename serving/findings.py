@@ -9,6 +9,7 @@ from typing import Literal
 from marketplace.search.advice import Advice
 from marketplace.search.asking import Filters
 from marketplace.search.facets import Facet, FacetName
+from marketplace.search.understanding import Understood
 from marketplace.storage.shelf import ShelfProduct, on_shelf
 from marketplace.storage.warehouse import Warehouse
 from serving.search_cursors import Match, Place, groups_of
@@ -29,6 +30,7 @@ class Found:
 class Findings:
     """Products, best first; `reason` says why the answer is degraded, None when it is whole.
 
+    `words` is how the words of the query were read.
     `total` counts what all pages hold, and is the least there is where `is_exact` is false. `facets` are None unless
     asked for. Versions are None for a part that was away or not needed.
     """
@@ -42,7 +44,7 @@ class Findings:
     is_exact: bool = True
     facets: Mapping[FacetName, Facet] | None = None
     advice: tuple[Advice, ...] = ()
-    language: str | None = None
+    words: Understood | None = None
 
     @property
     def degraded(self) -> bool:

@@ -10,8 +10,8 @@ from marketplace.search.asking import Filters
 from marketplace.search.candidates import Candidate
 from marketplace.search.fusion import FusionWeights, fuse, near
 from marketplace.search.nearness import DEPTH
-from marketplace.search.words import WordHit, by_words
 from marketplace.storage.candidates import candidates_of
+from marketplace.storage.keywords import WordHit, find_terms
 from marketplace.storage.warehouse import Warehouse
 from serving.asked import Asked
 from serving.likeness import Likeness, Meant, Nearest, why_without
@@ -70,7 +70,7 @@ class Gatherer:
 
     def deadline(self, asked: Asked) -> float:
         """The instant until which to wait for the index, from now."""
-        return self._likeness.deadline(alone=asked.text is None)
+        return self._likeness.deadline(alone=asked.words is None)
 
     def gathered(
         self, asked: Asked, meant: Meant | None, filters: Filters, deadline: float, reason: str | None
@@ -88,7 +88,7 @@ class Gatherer:
                 pending = self._likeness.begin(meant, filters, limit=asked.depth, exclude=asked.exclude)
             except AWAY as error:
                 reason = _without_likeness(asked, error)
-        words = by_words(self._warehouse, asked.text, filters=filters, limit=DEPTH) if asked.text else []
+        words = find_terms(self._warehouse, asked.words, filters=filters, limit=DEPTH) if asked.words else []
         if pending is not None:
             try:
                 nearest = self._likeness.end(pending, deadline)
@@ -135,7 +135,7 @@ def _without_likeness(asked: Asked, error: Exception) -> str:
         If there are none.
     """
     reason = why_without(error)
-    if asked.text is None:
+    if asked.words is None:
         what = "photos" if asked.wanted.image is not None else "likeness"
         raise NotReady(f"{what} cannot be searched now: {reason}") from error
     return reason

@@ -12,6 +12,7 @@ from serving.findings import Alike, Findings, Found
 from serving.presenting import product_fields, rounded, shown_price, shown_seller
 from serving.search_schemas import (
     AdviceShown,
+    Correction,
     Facets,
     FacetValue,
     OfferShown,
@@ -82,9 +83,12 @@ def _offer(product: ShelfProduct) -> OfferShown:
 
 
 def _understood(found: Findings) -> UnderstoodShown | None:
-    if found.language is None:
+    if found.words is None:
         return None
-    return UnderstoodShown(language=found.language, corrections=[], did_you_mean=None)
+    corrections = [Correction(written=one.word, read_as=one.instead) for one in found.words.corrections]
+    return UnderstoodShown(
+        language=found.words.language, corrections=corrections, did_you_mean=found.words.did_you_mean
+    )
 
 
 def _facets(facets: Mapping[FacetName, Facet]) -> Facets:
