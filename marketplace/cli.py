@@ -18,37 +18,34 @@ from typer.core import TyperGroup
 from marketplace.errors import MarketplaceError
 from marketplace.settings import Settings
 
-# Where each command of ingestion is found, so that the others do not load it.
-INGESTION = {
-    "seller": ("commands", "seller_app"),
-    "import": ("commands", "import_app"),
-    "sync": ("sync_command", "sync_app"),
-    "brake": ("steering", "brake_app"),
-    "dead-letter": ("steering", "dead_letter_app"),
-    "history": ("steering", "history_app"),
-    "syncs": ("steering", "syncs_app"),
-}
-# Every command that is found elsewhere: module and app.
-ELSEWHERE = {
-    **{name: (f"marketplace.ingestion.{module}", app) for name, (module, app) in INGESTION.items()},
-    "search": ("marketplace.search.commands", "search_app"),
+# Where each command that needs more than the others is found, so that those do not load it.
+LOADED_LATE = {
+    "seller": ("ingestion.commands", "seller_app"),
+    "import": ("ingestion.commands", "import_app"),
+    "sync": ("ingestion.sync_command", "sync_app"),
+    "brake": ("ingestion.steering", "brake_app"),
+    "dead-letter": ("ingestion.steering", "dead_letter_app"),
+    "history": ("ingestion.steering", "history_app"),
+    "syncs": ("ingestion.steering", "syncs_app"),
+    "index": ("index_command", "index_app"),
+    "search": ("search.commands", "search_app"),
 }
 LEVEL_STYLES = {"ok": "green", "degraded": "yellow", "broken": "red"}
 
 
 class Commands(TyperGroup):
-    """Our commands, with those of other modules loaded only when they are needed, and errors in one line."""
+    """Our commands, some of them loaded only when they are needed, and errors in one line."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Every command's name."""
-        return [*super().list_commands(ctx), *ELSEWHERE]
+        return [*super().list_commands(ctx), *LOADED_LATE]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of that name, None if there is none."""
-        if cmd_name not in ELSEWHERE:
+        if cmd_name not in LOADED_LATE:
             return super().get_command(ctx, cmd_name)
-        module, name = ELSEWHERE[cmd_name]
-        found = typer.main.get_command(getattr(import_module(module), name))
+        module, name = LOADED_LATE[cmd_name]
+        found = typer.main.get_command(getattr(import_module(f"marketplace.{module}"), name))
         found.name = cmd_name
         return found
 
@@ -72,7 +69,7 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, help
 @app.callback()
 def prepare(context: typer.Context) -> None:
     """Soko: a marketplace in a box."""
-    if context.invoked_subcommand in {*ELSEWHERE, "run", "migrate", "doctor", "rollback"}:
+    if context.invoked_subcommand in {*LOADED_LATE, "run", "migrate", "doctor", "rollback"}:
         _join_running_market()
 
 

@@ -48,7 +48,13 @@ class Settings(BaseSettings):
         "ViT-B-16-SigLIP", description="open_clip name, hf-hub:NAME or local-dir:FOLDER of the SigLIP model"
     )
     siglip_pretrained: str = Field("webli", description="open_clip weights tag; empty with local-dir or hf-hub")
-    index_type: Literal["IVF_FLAT", "HNSW", "FLAT"] = Field("IVF_FLAT", description="Milvus index of the vectors")
+    index_type: Literal["IVF_FLAT", "FLAT", "IVF_SQ8", "HNSW", "HNSW_SQ"] = Field(
+        "IVF_FLAT", description="Milvus index of the vectors; HNSW_SQ needs Milvus 2.5 or Milvus Lite"
+    )
+    index_snapshots: Path | None = Field(
+        None, description="folder of the index's daily backups; HOME/artifacts/index unless set"
+    )
+    index_snapshots_kept: int = Field(7, ge=1, description="daily backups of the index that are kept")
 
     search_judgements: str = Field("", description="CSV of a market's own judged queries; empty for none")
 
@@ -114,6 +120,11 @@ class Settings(BaseSettings):
     def uploads_folder(self) -> Path:
         """The folder of feeds that sellers handed over."""
         return self.artifacts_folder / "feeds"
+
+    @property
+    def index_snapshots_folder(self) -> Path:
+        """The folder of the index's backups."""
+        return (self.index_snapshots or self.artifacts_folder / "index").resolve()
 
     @property
     def artifacts_folder(self) -> Path:

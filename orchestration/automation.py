@@ -1,16 +1,18 @@
 """When things run: the six-hour heartbeat, what changes ask for, and what the API asks for."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
 import dagster as dg
 
+from marketplace.errors import ConfigurationError, StoreUnreachable
 from marketplace.storage import audit, requests, word_index
-from marketplace.storage.index_state import unindexed_state
+from marketplace.storage.index_state import need_of_upkeep, unindexed_state
 from marketplace.storage.warehouse import Warehouse
 from orchestration.expectations import CLEAN_SUITE, PRODUCT_SUITE
-from orchestration.resources import WarehouseParam
+from orchestration.resources import VectorsParam, WarehouseParam
 
 CATALOG_AND_INDEX = dg.AssetSelection.assets(
     "sellers",
@@ -41,27 +43,43 @@ INDEXING = dg.AssetSelection.assets(
     "search_terms",
     "product_categories",
 ) | dg.AssetSelection.checks(*EXPECTATIONS)
+# Measured once a day: a build measures its recall itself, and the small upkeep must stay small.
+RECALL = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("product_index"), "recall_is_kept"))
 MARTS = dg.AssetSelection.groups("staging", "intermediate", "marts", "seeds")
 LEARNING = dg.AssetSelection.groups("collaborative")
 REQUEST_TAG = "soko/request_id"
+PATIENCE_SECONDS = 600
 WORDS_AT_ONCE = 2_000  # products whose words one look of a sensor reads
 
 refresh_market = dg.define_asset_job(
     "refresh_market",
-    selection=CATALOG_AND_INDEX | MARTS | LEARNING,
+    selection=(CATALOG_AND_INDEX | MARTS | LEARNING) - RECALL,
     description="Everything once: catalogue, index, marts, model and recommendations.",
     executor_def=dg.in_process_executor,
 )
 refresh_catalog = dg.define_asset_job(
     "refresh_catalog",
-    selection=CATALOG_AND_INDEX | MARTS,
+    selection=(CATALOG_AND_INDEX | MARTS) - RECALL,
     description="Read every seller's catalogue, follow its changes into the index, build the marts.",
     executor_def=dg.in_process_executor,
 )
 index_catalog = dg.define_asset_job(
     "index_catalog",
-    selection=INDEXING,
+    selection=INDEXING - RECALL,
     description="Judge, embed and index what changed in the catalogue since the last index.",
+    executor_def=dg.in_process_executor,
+)
+keep_index = dg.define_asset_job(
+    "keep_index",
+    selection=dg.AssetSelection.assets("product_index") - RECALL,
+    config={"ops": {"product_index": {"config": {"only_upkeep": True}}}},
+    description="Carry what changed to the live index: prices, stock, sellers who paused, verdicts.",
+    executor_def=dg.in_process_executor,
+)
+check_index = dg.define_asset_job(
+    "check_index",
+    selection=RECALL | dg.AssetSelection.assets("index_snapshot"),
+    description="Compare the live index with Postgres, measure its recall, and back it up.",
     executor_def=dg.in_process_executor,
 )
 retrain_recommendations = dg.define_asset_job(
@@ -76,7 +94,15 @@ judge_search = dg.define_asset_job(
     description="Ask search every judged query, and compare with the last evaluation that was accepted.",
     executor_def=dg.in_process_executor,
 )
-JOBS = [refresh_market, refresh_catalog, index_catalog, retrain_recommendations, judge_search]
+JOBS = [
+    refresh_market,
+    refresh_catalog,
+    index_catalog,
+    keep_index,
+    check_index,
+    judge_search,
+    retrain_recommendations,
+]
 
 refresh_catalog_every_six_hours = dg.ScheduleDefinition(
     name="refresh_catalog_every_six_hours",
@@ -95,7 +121,15 @@ retrain_recommendations_nightly = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="A new model from the day's events, half past four in Nairobi.",
 )
-SCHEDULES = [refresh_catalog_every_six_hours, retrain_recommendations_nightly]
+check_index_daily = dg.ScheduleDefinition(
+    name="check_index_daily",
+    job=check_index,
+    cron_schedule="15 3 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Once a day: is the live index as Postgres says, does it find what it should, and a backup of it.",
+)
+SCHEDULES = [refresh_catalog_every_six_hours, retrain_recommendations_nightly, check_index_daily]
 
 
 @dg.sensor(
@@ -111,14 +145,32 @@ def when_the_catalog_changes(
     state = unindexed_state(warehouse)
     if state is None:
         return dg.SkipReason("the index holds every change of the catalogue")
-    busy = dg.RunsFilter(
-        statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.QUEUED]
-    )
-    names = {refresh_market.name, refresh_catalog.name, index_catalog.name}
-    running = [run.job_name for run in context.instance.get_runs(busy) if run.job_name in names]
-    if running:
-        return dg.SkipReason(f"{running[0]} is under way and will index the change")
+    running = _indexing(context.instance)
+    if running is not None:
+        return dg.SkipReason(f"{running} is under way and will index the change")
     return dg.RunRequest(run_key=f"catalog-{state}")
+
+
+@dg.sensor(
+    job=keep_index,
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Carry what changed to the live index, or mend it where it cannot be read.",
+)
+def when_the_index_falls_behind(
+    context: dg.SensorEvaluationContext, warehouse: WarehouseParam, vectors: VectorsParam
+) -> dg.RunRequest | dg.SkipReason:
+    """A run for changes that wait or an index that is ill; one in ten minutes where it did not help."""
+    try:
+        need = need_of_upkeep(warehouse, vectors)
+    except (StoreUnreachable, ConfigurationError) as error:
+        return dg.SkipReason(f"what changed waits for Milvus: {error}")
+    if need is None:
+        return dg.SkipReason("nothing waits to be carried to the index")
+    running = _indexing(context.instance)
+    if running is not None:
+        return dg.SkipReason(f"{running} is under way and will mend the index")
+    return dg.RunRequest(run_key=f"{need}-{int(time.time() // PATIENCE_SECONDS)}")
 
 
 @dg.sensor(
@@ -176,6 +228,15 @@ def when_events_land(context: dg.SensorEvaluationContext, warehouse: WarehousePa
     return dg.SensorResult(asset_events=landed, cursor=now)
 
 
+def _indexing(instance: dg.DagsterInstance) -> str | None:
+    """A job under way that indexes what changed, None if there is none."""
+    busy = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.QUEUED]
+    )
+    names = {job.name for job in (refresh_market, refresh_catalog, index_catalog, keep_index)}
+    return next((run.job_name for run in instance.get_runs(busy) if run.job_name in names), None)
+
+
 def _follow(
     context: dg.RunStatusSensorContext,
     status: Literal["running", "done", "failed"],
@@ -223,6 +284,7 @@ def when_a_requested_run_is_cancelled(context: dg.RunStatusSensorContext, wareho
 
 SENSORS = [
     when_the_catalog_changes,
+    when_the_index_falls_behind,
     when_words_wait,
     when_work_is_requested,
     when_events_land,

@@ -10,7 +10,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from marketplace.storage.index_builds import on_offer
+from marketplace.storage.index_source import on_offer
 from marketplace.storage.quality import judge_these, usual_prices
 from marketplace.storage.tables import product_embeddings, product_quality, products
 from marketplace.storage.warehouse import Warehouse

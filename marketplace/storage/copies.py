@@ -29,7 +29,7 @@ from marketplace.catalog.copies import (
 from marketplace.catalog.overlay import Pixels, are_one, views
 from marketplace.errors import ImageRejected, NotFound
 from marketplace.storage.images import Images
-from marketplace.storage.index_builds import on_offer
+from marketplace.storage.index_source import on_offer
 from marketplace.storage.pictures import unsigned
 from marketplace.storage.tables import photo_copies, pictures, product_embeddings, products, sellers
 from marketplace.storage.warehouse import Warehouse

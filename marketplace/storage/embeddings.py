@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.errors import InputRejected
-from marketplace.storage.index_builds import on_offer
+from marketplace.storage.index_source import on_offer
 from marketplace.storage.tables import embedding_parts, index_builds, product_embeddings, products
 from marketplace.storage.vector_rows import unit_vector
 from marketplace.storage.warehouse import Warehouse

@@ -2,78 +2,55 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-import numpy as np
-import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
-
-from marketplace.catalog.prices import minor_digits
-from marketplace.errors import InputRejected, PublicationRefused
-from marketplace.storage.tables import index_builds, product_embeddings, product_quality, products
-from marketplace.storage.vector_rows import VectorRow
-from marketplace.storage.vectors import IndexType, Report, Vectors, nlist_for
+from marketplace.errors import ArtifactUnavailable, InputRejected, PublicationRefused
+from marketplace.storage import outbox
+from marketplace.storage.index_records import (
+    IndexBuild,
+    abandon_unfinished,
+    build_of,
+    builds_by_status,
+    one_at_a_time,
+    record,
+    record_switch,
+    statuses,
+)
+from marketplace.storage.index_source import Source, Survey, input_hash_of, on_offer, source_of, without_vector
+from marketplace.storage.index_types import IndexType, has_cells, nlist_for
+from marketplace.storage.tables import product_embeddings, products
+from marketplace.storage.upkeep import differences, mend
+from marketplace.storage.vector_rows import LAYOUT
+from marketplace.storage.vectors import Vectors
+from marketplace.storage.verification import Report, calibrated, verify
 from marketplace.storage.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
+Progress = Callable[[str, int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class IndexBuild:
-    """A collection that is served: from what it was made, and what verification found in it."""
-
-    collection: str
-    model_version: str
-    input_hash: str
-    products: int
-    nlist: int
-    report: Mapping[str, Any]
-    rebuilt: bool
-
-
-def on_offer(model_version: str, *columns: Any, is_embedded: bool) -> sa.Select[Any]:
-    """Products that are neither gone, rejected nor still to be judged, beside their vector of the model, by id.
-
-    With `is_embedded` only those that have such a vector.
-    """
-    known = sa.and_(
-        product_embeddings.c.product_id == products.c.product_id,
-        product_embeddings.c.model_version == model_version,
-    )
-    judged = products.join(product_quality, product_quality.c.product_id == products.c.product_id)
-    return (
-        sa.select(*columns)
-        .select_from(judged.join(product_embeddings, known, isouter=not is_embedded))
-        .where(~products.c.is_gone, product_quality.c.verdict != "rejected")
-        .order_by(products.c.product_id)
-    )
-
-
-def indexable(warehouse: Warehouse, model_version: str) -> list[VectorRow]:
-    """What the index must hold: every product on offer that has a vector of this model, by id.
-
-    A product that changed since it was embedded keeps its old vector until the new one is there.
-    """
-    statement = on_offer(model_version, products, product_embeddings.c.vector, is_embedded=True)
-    with warehouse.begin() as connection:
-        return [_vector_row(row, model_version) for row in connection.execute(statement)]
+def quiet(step: str, done: int, total: int) -> None:
+    """Tells nobody how far a rebuild has come."""
 
 
 def rebuild_index(
-    warehouse: Warehouse, vectors: Vectors, model_version: str, *, index_type: IndexType, now: datetime
+    warehouse: Warehouse,
+    vectors: Vectors,
+    model_version: str,
+    *,
+    index_type: IndexType,
+    now: datetime,
+    anew: bool = False,
+    progress: Progress = quiet,
 ) -> IndexBuild:
     """The index of what is in Postgres now, served; nothing is built when the live one is of the same input.
 
     Build aside, verify, switch the alias, keep the one before for rollback, drop
     older ones. Killed anywhere and started again, it ends in the same state. One
-    rebuild runs at a time; another waits for it.
+    rebuild runs at a time; another waits for it. `anew` builds even from the same input.
 
     Raises
     ------
@@ -81,217 +58,222 @@ def rebuild_index(
         If the new collection fails verification, or would lose products that only lack a vector; the
         live one stays.
     """
-    with _one_at_a_time(warehouse):
-        _finish_an_interrupted_switch(warehouse, vectors, now)
-        rows = indexable(warehouse, model_version)
-        nlist = nlist_for(len(rows)) if index_type == "IVF_FLAT" else 0
-        input_hash = _input_hash(rows, model_version, index_type)
-        live = _live(warehouse, vectors)
-        if live is None or live.input_hash != input_hash or vectors.count(live.collection) != len(rows):
-            _refuse_to_lose_products(warehouse, live, rows, model_version)
-            build = IndexBuild(_name(vectors, input_hash), model_version, input_hash, len(rows), nlist, {}, True)
-            live = _build_and_switch(warehouse, vectors, build, rows, index_type, now)
-        _drop_older(warehouse, vectors)
-    return live
+    with one_at_a_time(warehouse):
+        return rebuilt(warehouse, vectors, model_version, index_type, now, anew=anew, progress=progress)
+
+
+def rebuilt(
+    warehouse: Warehouse,
+    vectors: Vectors,
+    model_version: str,
+    index_type: IndexType,
+    now: datetime,
+    *,
+    anew: bool = False,
+    progress: Progress = quiet,
+) -> IndexBuild:
+    """As `rebuild_index`, for who already writes alone."""
+    live = live_build(warehouse, vectors, now)
+    with source_of(warehouse, model_version) as source:
+        survey = source.survey(lambda seen: progress("read", seen, 0))
+        count = len(survey.fingerprints)
+        input_hash = input_hash_of(model_version, index_type, count, survey.checksum)
+        if not anew and live is not None and _is_same(vectors, live, input_hash, count):
+            tidy(warehouse, vectors)
+            return live
+        _refuse_to_lose_products(warehouse, vectors, live, count, model_version)
+        planned = IndexBuild(
+            _name(vectors, input_hash),
+            model_version,
+            input_hash,
+            count,
+            nlist_for(survey.fullest) if has_cells(index_type) else 0,
+            {},
+            True,
+            index_type,
+            checksum=survey.checksum,
+            built_products=count,
+        )
+        build = _built(warehouse, vectors, planned, source, survey, now, progress)
+    switch(warehouse, vectors, build, now)
+    outbox.settle(warehouse, survey.handled)
+    tidy(warehouse, vectors)
+    return build
 
 
 def roll_back_index(warehouse: Warehouse, vectors: Vectors, *, now: datetime) -> str:
-    """The collection before the live one, served again; what was live is kept in its place.
+    """The collection before the live one, brought up to date and served again; what was live is kept in its place.
+
+    It serves today's products with the vectors and the index of then: what has changed since is carried to it before
+    the switch, so that nothing that is gone or sold is found again.
 
     Raises
     ------
     PublicationRefused
-        If none is kept.
+        If none is kept, or the one that is does not pass.
     """
-    with _one_at_a_time(warehouse):
-        _finish_an_interrupted_switch(warehouse, vectors, now)
-        kept = set(vectors.collections())
-        previous = [name for name, status in _statuses(warehouse).items() if status == "previous" and name in kept]
-        if not previous:
-            raise PublicationRefused("no earlier index is kept, so there is nothing to go back to")
-        vectors.publish(previous[0])
-        _record_switch(warehouse, previous[0], now)
-        _drop_older(warehouse, vectors)
-    return previous[0]
+    with one_at_a_time(warehouse):
+        live_build(warehouse, vectors, now)
+        build = restored(warehouse, vectors, now)
+        tidy(warehouse, vectors)
+    return build.collection
 
 
-def _build_and_switch(
-    warehouse: Warehouse,
-    vectors: Vectors,
-    build: IndexBuild,
-    rows: Sequence[VectorRow],
-    index_type: IndexType,
-    now: datetime,
-) -> IndexBuild:
-    report = _verified_again(warehouse, vectors, build, rows)
-    _record(warehouse, build, now)
-    if report is None:
-        try:
-            vectors.build(build.collection, rows, nlist=max(1, build.nlist), index_type=index_type)
-        except InputRejected as error:
-            raise _refused(warehouse, vectors, replace(build, report={"problems": [str(error)]}), now) from error
-        report = _verify(vectors, build, rows)
-    build = replace(build, report=report.as_json())
+def restored(warehouse: Warehouse, vectors: Vectors, now: datetime) -> IndexBuild:
+    """As `roll_back_index`, for who already writes alone."""
+    kept = builds_by_status(warehouse, "previous")
+    build = kept[0] if kept and vectors.has(kept[0].collection) else None
+    if build is None or build.layout != LAYOUT:
+        raise PublicationRefused("no earlier index is kept, so there is nothing to go back to")
+    mend(warehouse, vectors, build, differences(warehouse, vectors, build))
+    report = verified_against_catalogue(warehouse, vectors, build)
     if not report.passed:
-        raise _refused(warehouse, vectors, build, now)
-    _record(warehouse, build, now)
-    vectors.publish(build.collection)
-    _record_switch(warehouse, build.collection, now)
+        raise PublicationRefused(f"{build.collection} cannot serve again: {'; '.join(report.problems[:3])}")
+    switch(warehouse, vectors, build, now)
     return build
 
 
-def _verified_again(
-    warehouse: Warehouse, vectors: Vectors, build: IndexBuild, rows: Sequence[VectorRow]
-) -> Report | None:
-    """A passed report of a collection that passed before: kept for rollback, or its run died before the switch."""
-    passed = index_builds.c.report["passed"].as_boolean()
-    with warehouse.begin() as connection:
-        has_passed = connection.execute(
-            sa.select(passed).where(index_builds.c.collection == build.collection)
-        ).scalar_one_or_none()
-    if not has_passed or build.collection not in vectors.collections():
-        return None
-    report = _verify(vectors, build, rows)
-    return report if report.passed else None
-
-
-def _verify(vectors: Vectors, build: IndexBuild, rows: Sequence[VectorRow]) -> Report:
-    ids = [row.product_id for row in rows]
-    return vectors.verify(build.collection, product_ids=ids, model_version=build.model_version)
-
-
-def _refused(warehouse: Warehouse, vectors: Vectors, build: IndexBuild, now: datetime) -> PublicationRefused:
-    _record(warehouse, build, now, status="refused")
-    vectors.drop(build.collection)
-    problems = "; ".join(build.report["problems"][:3])
-    return PublicationRefused(f"{build.collection} failed verification, so the live index stays: {problems}")
-
-
-def _refuse_to_lose_products(
-    warehouse: Warehouse, live: IndexBuild | None, rows: Sequence[VectorRow], model_version: str
-) -> None:
-    if live is None:
-        return
-    if live.products and not rows:
-        raise PublicationRefused(
-            f"no product has a vector of {model_version}, so {live.collection} with its {live.products} products stays"
-        )
-    if live.model_version != model_version and (without := _without_vector(warehouse, model_version)):
-        raise PublicationRefused(
-            f"{without} products have no vector of {model_version} yet, "
-            f"so {live.collection} of {live.model_version} stays"
-        )
-
-
-def _without_vector(warehouse: Warehouse, model_version: str) -> int:
-    statement = on_offer(model_version, products.c.product_id, is_embedded=False).where(
-        product_embeddings.c.product_id.is_(None)
+def verified_against_catalogue(warehouse: Warehouse, vectors: Vectors, build: IndexBuild) -> Report:
+    """What verification finds in the collection, held against Postgres as it is now."""
+    with source_of(warehouse, build.model_version) as source:
+        survey = source.survey()
+    return verify(
+        vectors,
+        build.collection,
+        expected=survey.fingerprints,
+        model_version=build.model_version,
+        truth=survey.truth.halves()[1],
     )
-    with warehouse.begin() as connection:
-        return len(connection.execute(statement).all())
 
 
-def _finish_an_interrupted_switch(warehouse: Warehouse, vectors: Vectors, now: datetime) -> None:
-    """Record what is served as live where a run died between the switch and its record."""
+def switch(warehouse: Warehouse, vectors: Vectors, build: IndexBuild, now: datetime) -> None:
+    """The collection serves, in Milvus and in the record."""
+    vectors.publish(build.collection)
+    record_switch(warehouse, build.collection, now)
+
+
+def live_build(warehouse: Warehouse, vectors: Vectors, now: datetime) -> IndexBuild | None:
+    """What is served, None when nothing is that we know of.
+
+    Where a run died between the switch of the alias and its record, the record is made good first.
+    """
     served = vectors.current()
-    if served is not None and _statuses(warehouse).get(served) in ("building", "previous"):
-        _record_switch(warehouse, served, now)
+    if served is not None and statuses(warehouse).get(served) in ("building", "previous"):
+        record_switch(warehouse, served, now)
+    build = build_of(warehouse, served)
+    return build if build is not None and build.status == "live" else None
 
 
-def _live(warehouse: Warehouse, vectors: Vectors) -> IndexBuild | None:
-    statement = sa.select(index_builds).where(
-        index_builds.c.collection == vectors.current(), index_builds.c.status == "live"
-    )
-    with warehouse.begin() as connection:
-        row = connection.execute(statement).one_or_none()
-    if row is None:
-        return None
-    return IndexBuild(row.collection, row.model_version, row.input_hash, row.products, row.nlist, row.report, False)
-
-
-def _name(vectors: Vectors, input_hash: str) -> str:
-    """The same input builds the same collection, save where that one is being served and broken."""
-    name = f"{vectors.alias}_{input_hash[:16]}"
-    return name if name != vectors.current() else f"{name}_b"
-
-
-def _drop_older(warehouse: Warehouse, vectors: Vectors) -> None:
+def tidy(warehouse: Warehouse, vectors: Vectors) -> None:
+    """Only what is served and what is kept for rollback is left, the latter out of memory."""
     served = vectors.current()
-    previous = {name for name, status in _statuses(warehouse).items() if status == "previous"}
+    previous = {name for name, status in statuses(warehouse).items() if status == "previous"}
     for name in vectors.collections():
         if name in previous:
             vectors.release(name)
         elif name != served:
             vectors.drop(name)
             log.info("dropped %s", name)
-    abandoned = sa.and_(index_builds.c.status == "building", index_builds.c.collection != served)
+    abandon_unfinished(warehouse, served)
+
+
+def _built(
+    warehouse: Warehouse,
+    vectors: Vectors,
+    build: IndexBuild,
+    source: Source,
+    survey: Survey,
+    now: datetime,
+    progress: Progress,
+) -> IndexBuild:
+    """The collection, built and verified; one of the same input that passed before is not built again."""
+    measured, judged = survey.truth.halves()
+
+    def verified() -> Report:
+        return verify(
+            vectors,
+            build.collection,
+            expected=survey.fingerprints,
+            model_version=build.model_version,
+            truth=judged,
+            checked=lambda read: progress("verify", read, build.products),
+        )
+
+    report = verified() if _has_passed(warehouse, vectors, build) else None
+    if report is None or not report.passed:
+        record(warehouse, build, now)
+        try:
+            vectors.build(
+                build.collection,
+                source.rows(),
+                nlist=build.nlist,
+                index_type=build.index_type,
+                inserted=lambda put: progress("insert", put, build.products),
+            )
+        except InputRejected as error:
+            raise _refused(warehouse, vectors, replace(build, report={"problems": [str(error)]}), now) from error
+        calibrated(vectors, build.collection, measured)
+        report = verified()
+    build = replace(build, report=report.as_json(), breadth=report.breadth)
+    if not report.passed:
+        raise _refused(warehouse, vectors, build, now)
+    record(warehouse, build, now)
+    return build
+
+
+def _is_same(vectors: Vectors, live: IndexBuild, input_hash: str, count: int) -> bool:
+    return live.layout == LAYOUT and live.input_hash == input_hash and vectors.count(live.collection) == count
+
+
+def _has_passed(warehouse: Warehouse, vectors: Vectors, build: IndexBuild) -> bool:
+    """Whether the collection is there and passed before: kept for rollback, or its run died before the switch."""
+    known = build_of(warehouse, build.collection)
+    passed = known is not None and known.layout == LAYOUT and bool(known.report.get("passed"))
+    return passed and build.collection in vectors.collections()
+
+
+def _refused(warehouse: Warehouse, vectors: Vectors, build: IndexBuild, now: datetime) -> PublicationRefused:
+    record(warehouse, build, now, status="refused")
+    vectors.drop(build.collection)
+    problems = "; ".join(build.report["problems"][:3])
+    return PublicationRefused(f"{build.collection} failed verification, so the live index stays: {problems}")
+
+
+def _refuse_to_lose_products(
+    warehouse: Warehouse, vectors: Vectors, live: IndexBuild | None, count: int, model_version: str
+) -> None:
+    if live is None:
+        return
+    if live.products and not count:
+        raise PublicationRefused(
+            f"no product has a vector of {model_version}, so {live.collection} with its {live.products} products stays"
+        )
+    if live.model_version != model_version:
+        if missing := without_vector(warehouse, model_version):
+            raise PublicationRefused(
+                f"{missing} products have no vector of {model_version} yet, "
+                f"so {live.collection} of {live.model_version} stays"
+            )
+    elif lost := _served_without_vector(warehouse, vectors, live):
+        raise PublicationRefused(
+            f"{lost} products that {live.collection} serves have lost their vector of {model_version}, so it stays"
+        )
+
+
+def _served_without_vector(warehouse: Warehouse, vectors: Vectors, live: IndexBuild) -> int:
+    if live.layout != LAYOUT:
+        return 0
+    statement = on_offer(live.model_version, products.c.product_id, is_embedded=False)
+    lacking = statement.where(product_embeddings.c.product_id.is_(None))
     with warehouse.begin() as connection:
-        connection.execute(sa.update(index_builds).where(abandoned).values(status="dropped"))
+        ids = connection.execute(lacking).scalars().all()
+    try:
+        return len(vectors.kept(live.collection, ids))
+    except ArtifactUnavailable:
+        return 0
 
 
-def _statuses(warehouse: Warehouse) -> dict[str, str]:
-    with warehouse.begin() as connection:
-        rows = connection.execute(sa.select(index_builds.c.collection, index_builds.c.status))
-        return dict(rows.tuples().all())
-
-
-def _record(warehouse: Warehouse, build: IndexBuild, now: datetime, *, status: str = "building") -> None:
-    values = {
-        "model_version": build.model_version,
-        "input_hash": build.input_hash,
-        "products": build.products,
-        "nlist": build.nlist,
-        "status": status,
-        "report": dict(build.report),
-        "created_at": now,
-        "published_at": None,
-    }
-    statement = insert(index_builds).values(collection=build.collection, **values)
-    with warehouse.begin() as connection:
-        connection.execute(statement.on_conflict_do_update(index_elements=["collection"], set_=values))
-
-
-def _record_switch(warehouse: Warehouse, collection: str, now: datetime) -> None:
-    others = index_builds.c.collection != collection
-    steps = (
-        sa.update(index_builds).where(others, index_builds.c.status == "previous").values(status="dropped"),
-        sa.update(index_builds).where(others, index_builds.c.status == "live").values(status="previous"),
-        sa.update(index_builds).where(~others).values(status="live", published_at=now),
-    )
-    with warehouse.begin() as connection:
-        for step in steps:
-            connection.execute(step)
-
-
-@contextmanager
-def _one_at_a_time(warehouse: Warehouse) -> Iterator[None]:
-    with warehouse.begin() as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext("soko.product_index"))))
-        yield
-
-
-def _input_hash(rows: Sequence[VectorRow], model_version: str, index_type: IndexType) -> str:
-    """Sixty-four hex digits of all that makes the index, save when a product was last looked at."""
-    digest = hashlib.sha256(json.dumps([model_version, index_type]).encode())
-    for row in rows:
-        seen = [row.product_id, row.product_name, row.category, row.price, row.currency, row.seller_id]
-        digest.update(json.dumps([*seen, row.image_url, row.created_at], ensure_ascii=False).encode())
-        digest.update(row.embedding.tobytes())
-    return digest.hexdigest()
-
-
-def _vector_row(row: sa.Row[Any], model_version: str) -> VectorRow:
-    price = None if row.price_minor is None else row.price_minor / 10 ** minor_digits(row.currency)
-    return VectorRow(
-        product_id=row.product_id,
-        embedding=np.frombuffer(row.vector, "<f4"),
-        product_name=row.title,
-        category=row.category,
-        price=price,
-        currency=row.currency,
-        seller_id=row.seller_id,
-        image_url=row.image_sha256 and (row.image_url or f"/media/{row.image_sha256}.jpg"),
-        created_at=int(row.first_seen_at.timestamp()),
-        last_hydrated_at=int(row.last_hydrated_at.timestamp()),
-        model_version=model_version,
-    )
+def _name(vectors: Vectors, input_hash: str) -> str:
+    """The same input builds the same collection, save where that one is being served and broken."""
+    name = f"{vectors.alias}_{input_hash[:16]}"
+    return name if name != vectors.current() else f"{name}_b"

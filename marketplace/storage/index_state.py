@@ -3,40 +3,93 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from marketplace.catalog.quality import RULES_VERSION
+from marketplace.errors import PublicationRefused
+from marketplace.storage import outbox
 from marketplace.storage.embeddings import pending
-from marketplace.storage.index_builds import IndexBuild, rebuild_index, roll_back_index
+from marketplace.storage.index_builds import Progress, live_build, quiet, rebuilt, restored, tidy
+from marketplace.storage.index_records import IndexBuild, build_of, one_at_a_time
+from marketplace.storage.rescue import ailment, rescue
 from marketplace.storage.tables import index_builds, product_changes, product_quality, products
+from marketplace.storage.upkeep import Carried, catch_up
+from marketplace.storage.vector_rows import LAYOUT
 from marketplace.storage.vectors import IndexType, Vectors
 from marketplace.storage.warehouse import Warehouse
 
+log = logging.getLogger(__name__)
+DRIFT_SHARE = 0.2
+DRIFT_LEAST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What is served, why it was built anew (None where it was only kept up), and what was carried to it."""
+
+    build: IndexBuild
+    reason: str | None
+    carried: Carried
+
 
 def follow_catalog(
-    warehouse: Warehouse, vectors: Vectors, model_version: str, *, index_type: IndexType, now: datetime
-) -> IndexBuild:
+    warehouse: Warehouse,
+    vectors: Vectors,
+    model_version: str | None,
+    *,
+    index_type: IndexType,
+    now: datetime,
+    anew: bool = False,
+    progress: Progress = quiet,
+) -> Followed:
     """The index of what is judged and embedded, served, with a note of what it holds.
 
-    A product that changes meanwhile is not in the note, so `unindexed_state` names it afterwards.
+    The live collection is kept up with what changed; it is built anew when it is of another model, type or layout,
+    when so much has changed that its cells no longer fit, or when asked. A product that changes meanwhile is not in
+    the note, so `unindexed_state` names it afterwards.
+
+    Parameters
+    ----------
+    model_version
+        Of the vectors to serve; None for whatever is served now.
 
     Raises
     ------
     PublicationRefused
-        If the new collection fails verification; the live one stays.
+        If a new collection fails verification, the live one stays; or if nothing is served and no model is named.
     """
-    held = _settled(warehouse, [product.product_id for product in pending(warehouse, model_version)])
-    build = rebuild_index(warehouse, vectors, model_version, index_type=index_type, now=now)
-    _note(warehouse, build.collection, held)
-    return build
+    with one_at_a_time(warehouse):
+        live = live_build(warehouse, vectors, now)
+        model = model_version or (live.model_version if live else None)
+        if model is None:
+            raise PublicationRefused("nothing is served yet, so there is nothing to keep up; run index_catalog")
+        held = _settled(warehouse, [product.product_id for product in pending(warehouse, model)])
+        wrong = ailment(vectors, live) if live is not None and live.layout == LAYOUT else None
+        if live is not None and wrong is not None:
+            log.error("%s", wrong)
+            live = rescue(warehouse, vectors, live, now)
+        reason = wrong or ("asked for" if anew else _reason_to_rebuild(warehouse, live, model, index_type))
+        if live is None or reason is not None:
+            build = rebuilt(
+                warehouse, vectors, model, index_type, now, anew=anew or wrong is not None, progress=progress
+            )
+            followed = Followed(build, reason, Carried())
+        else:
+            carried = catch_up(warehouse, vectors, live)
+            tidy(warehouse, vectors)
+            followed = Followed(build_of(warehouse, live.collection) or live, None, carried)
+        _note(warehouse, followed.build.collection, held)
+    return followed
 
 
 def go_back(warehouse: Warehouse, vectors: Vectors, *, now: datetime) -> str:
-    """The collection before the live one, served until the catalogue changes again.
+    """The collection before the live one, brought up to date and served until there is a reason to build anew.
 
     Raises
     ------
@@ -44,11 +97,33 @@ def go_back(warehouse: Warehouse, vectors: Vectors, *, now: datetime) -> str:
         If none is kept.
     """
     live = sa.select(index_builds.c.catalog_hash).where(index_builds.c.status == "live")
-    with warehouse.begin() as connection:
-        held = connection.execute(live).scalar_one_or_none()
-    collection = roll_back_index(warehouse, vectors, now=now)
-    _note(warehouse, collection, held)
+    with one_at_a_time(warehouse):
+        live_build(warehouse, vectors, now)
+        with warehouse.begin() as connection:
+            held = connection.execute(live).scalar_one_or_none()
+        collection = restored(warehouse, vectors, now).collection
+        tidy(warehouse, vectors)
+        _note(warehouse, collection, held)
     return collection
+
+
+def need_of_upkeep(warehouse: Warehouse, vectors: Vectors) -> str | None:
+    """A name of what the live index lacks or suffers from, None when nothing; the same need has the same name.
+
+    Raises
+    ------
+    StoreUnreachable
+        If Milvus does not answer, so that nothing could be done about it.
+    """
+    live = build_of(warehouse, vectors.current())
+    if live is None or live.layout != LAYOUT:
+        return None  # the first index, or one of new fields, is the work of who judges and embeds
+    if ailment(vectors, live) is not None:
+        return f"ill-{live.collection}"
+    if live.checked is not None and not live.checked.get("passed"):
+        return f"failed-{live.collection}"
+    newest = outbox.backlog(warehouse).newest
+    return None if newest is None else f"outbox-{newest}"
 
 
 def unindexed_state(warehouse: Warehouse) -> str | None:
@@ -65,6 +140,25 @@ def unindexed_state(warehouse: Warehouse) -> str | None:
         if wanted == held or (held is None and wanted == _NOTHING):
             return None
         return f"{connection.execute(newest).scalar_one()}-{wanted[:16]}"
+
+
+def _reason_to_rebuild(
+    warehouse: Warehouse, live: IndexBuild | None, model_version: str, index_type: IndexType
+) -> str | None:
+    if live is None:
+        return "nothing is served yet"
+    if live.layout != LAYOUT:
+        return f"{live.collection} lacks fields that searches need"
+    if live.model_version != model_version:
+        return f"{live.collection} is of {live.model_version}, the encoder of {model_version}"
+    if live.index_type != index_type:
+        return f"{live.collection} is {live.index_type}, {index_type} is set"
+    if live.checked is not None and not live.checked.get("passed"):
+        return f"{live.collection} failed its last check"
+    changed = live.changed + outbox.backlog(warehouse).products
+    if changed > max(DRIFT_LEAST, DRIFT_SHARE * live.built_products):
+        return f"{changed} rows changed since {live.collection} was built of {live.built_products}"
+    return None
 
 
 def _note(warehouse: Warehouse, collection: str, held: str | None) -> None:

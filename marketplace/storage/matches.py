@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.catalog.copies import IMAGE_NUMBERS, Vector, picture_part
 from marketplace.catalog.matches import Match, OfferedProduct, groups
-from marketplace.storage.index_builds import on_offer
+from marketplace.storage.index_source import on_offer
 from marketplace.storage.shelf import ShelfProduct, on_shelf, product_of
 from marketplace.storage.tables import product_embeddings, product_matches, products
 from marketplace.storage.warehouse import Warehouse

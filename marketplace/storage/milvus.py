@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,12 +56,17 @@ class Milvus:
         ConfigurationError
             If it does not take the token.
         """
+        return self._said(
+            lambda: getattr(self._client(), question)(*arguments, timeout=seconds or self._timeout, **named)
+        )
+
+    def _said(self, question: Callable[[], Any]) -> Any:
+        """The answer, or what went wrong in our words."""
         from grpc import RpcError
         from pymilvus.exceptions import MilvusException
 
         try:
-            method = getattr(self._client(), question)
-            return method(*arguments, timeout=seconds or self._timeout, **named)
+            return question()
         except (MilvusException, RpcError) as error:
             # Where connecting failed, pymilvus says so, and only the cause says why.
             cause = error if isinstance(error, RpcError) else error.__cause__
@@ -75,6 +81,16 @@ class Milvus:
         except _NotLoaded:
             self.load(collection)
             return self.ask(question, collection, **named)
+
+    def pages(self, collection: str, fields: list[str], expression: str, size: int = 1000) -> Iterator[Any]:
+        """All rows of a collection that meet the expression, a page at a time, newest writes included."""
+        wanted = {"filter": expression, "output_fields": fields, "consistency_level": "Strong"}
+        pages = self.read("query_iterator", collection, batch_size=size, **wanted)
+        try:
+            while page := self._said(pages.next):
+                yield page
+        finally:
+            pages.close()
 
     def load(self, collection: str) -> None:
         """The collection can be read afterwards."""

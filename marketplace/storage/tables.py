@@ -374,6 +374,14 @@ index_builds = Table(
     Column("created_at", Instant, nullable=False),
     Column("published_at", Instant),
     Column("catalog_hash", Text, comment="of what was judged and embedded when it was built"),
+    Column("index_type", Text, nullable=False, server_default=text("'IVF_FLAT'")),
+    Column("layout", Integer, nullable=False, server_default=text("1"), comment="of its fields; others are built anew"),
+    Column("breadth", Integer, nullable=False, server_default=text("64"), comment="cells or candidates a search reads"),
+    Column("checksum", BigInteger, nullable=False, server_default=text("0"), comment="sum of the rows' fingerprints"),
+    Column("built_products", Integer, nullable=False, server_default=text("0"), comment="when it was built"),
+    Column("changed", Integer, nullable=False, server_default=text("0"), comment="rows put or taken out since built"),
+    Column("checked", JSONB, comment="what the last look at the live collection found"),
+    Column("checked_at", Instant),
     schema="catalog",
 )
 
@@ -580,4 +588,27 @@ embedding_parts = Table(
     CheckConstraint("kind in ('picture', 'words')", name="kind"),
     schema="catalog",
     comment="What encoders made of each picture and each text. One row per content and model.",
+)
+
+index_outbox = Table(
+    "index_outbox",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("product_id", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False, server_default=func.now()),
+    schema="catalog",
+    comment="Products whose row in the index may be out of date; triggers note them, upkeep strikes them out.",
+)
+
+index_snapshots = Table(
+    "index_snapshots",
+    metadata,
+    Column("file", Text, primary_key=True),
+    Column("sha256", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("collection", Text, nullable=False),
+    Column("products", Integer, nullable=False),
+    Column("taken_at", Instant, nullable=False),
+    schema="catalog",
+    comment="One row per backup of the index that was taken and is kept.",
 )

@@ -1,47 +1,52 @@
-"""Milvus: collections of product vectors, built aside and served under one alias."""
+"""Milvus: collections of product vectors, built aside, kept up to date, and served under one alias."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.errors import ArtifactUnavailable, InputRejected, NotFound
-from marketplace.storage.milvus import SLOW_SECONDS, Milvus
-from marketplace.storage.vector_rows import (
-    DIMENSIONS,
-    UNIT_TOLERANCE,
+from marketplace.errors import ArtifactUnavailable, ConfigurationError, InputRejected, NotFound, StoreUnreachable
+from marketplace.search.asking import Filters
+from marketplace.storage.index_types import (
+    INDEX_TYPES,
     IndexType,
-    VectorRow,
-    condition,
+    deepened,
     index_of,
     nlist_for,
-    other_models,
-    schema,
-    unit_vector,
+    search_params,
+    widened,
+    widest,
 )
+from marketplace.storage.milvus import SLOW_SECONDS, Milvus
+from marketplace.storage.vector_filters import EVERYTHING, condition
+from marketplace.storage.vector_rows import DIMENSIONS, LAYOUT, TOLD_BY, VectorRow, schema, unit_vector
 
-__all__ = ["DIMENSIONS", "Hit", "IndexHealth", "IndexType", "Report", "VectorRow", "Vectors", "nlist_for"]
+__all__ = ["DIMENSIONS", "Hit", "IndexHealth", "IndexType", "Served", "VectorRow", "Vectors", "nlist_for"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BATCH = 500
 MOST_HITS = 1000
-MOST_PROBLEMS = 20
 PARTITIONS = 16
-TWINS = 10  # products of one picture and text share a vector, and any of them may be found first
-# A published collection never changes, and was read with Strong consistency before it was published, so
-# searches need not wait for the newest writes: on a standalone server that wait is 0.2 s a search.
+FIRST_BREADTH = 64  # before the right one was measured
+BROAD_SHARE = 0.5  # taken for conditions that most products meet, where counting costs more than it saves
+SERVED_SECONDS = 2.0
+SHARE_SECONDS = 60.0
+MOST_SHARES = 256
+# Upkeep reads back what it wrote with Strong consistency, so searches need not wait for the newest writes:
+# on a standalone server that wait is 0.2 s a search.
 SETTLED = "Eventually"
-# Lite looks for a category only in the cells it probes, so a narrow search must probe them all.
-EVERY_CELL = 65536
+EMBEDDED = "milvus_lite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +60,14 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What verification found in a collection; `problems` is empty when it may be served."""
+class Served:
+    """A collection and how it is searched: cells to read of how many, or candidates to keep."""
 
     collection: str
-    model_version: str
-    expected: int
-    found: int
-    checked_neighbours: int
-    problems: tuple[str, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether the collection may be served."""
-        return not self.problems
-
-    def as_json(self) -> dict[str, Any]:
-        """The report for a JSON column or page."""
-        return {**asdict(self), "problems": list(self.problems), "passed": self.passed}
+    index_type: IndexType
+    nlist: int
+    breadth: int
+    layout: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +78,14 @@ class IndexHealth:
     collection: str | None
     products: int
     model_version: str | None
-    index_type: str | None
+    index_type: IndexType | None
+    nlist: int = 0
+    breadth: int = 0
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether it is Milvus Lite."""
+        return self.server.startswith(EMBEDDED)
 
 
 class Vectors:
@@ -97,16 +99,29 @@ class Vectors:
     def __init__(self, uri: str, token: str = "", timeout: float = 10.0, *, alias: str = "product_embeddings") -> None:
         self.milvus = Milvus(uri, token, timeout)
         self.alias = alias
+        self._served: tuple[float, Served] | None = None
+        self._shares: dict[tuple[str, str], tuple[float, float]] = {}
+        self._server = ""
 
     def build(
-        self, collection: str, rows: Iterable[VectorRow], *, nlist: int, index_type: IndexType = "IVF_FLAT"
+        self,
+        collection: str,
+        rows: Iterable[VectorRow],
+        *,
+        nlist: int,
+        index_type: IndexType = "IVF_FLAT",
+        inserted: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Make the collection from the rows and load it, in place of any unfinished one of that name.
+
+        `inserted` is told how many rows are in, again and again.
 
         Raises
         ------
         InputRejected
             If the collection is being served, or a vector is not a finite unit vector.
+        ConfigurationError
+            If the server has no such kind of index.
         """
         self.drop(collection)
         self.milvus.ask(
@@ -116,30 +131,37 @@ class Vectors:
         for batch in _batches(rows, BATCH):
             self.milvus.ask("insert", collection, [row.entity() for row in batch], seconds=SLOW_SECONDS)
             count += len(batch)
+            inserted(count)
         self.milvus.ask("flush", collection, seconds=SLOW_SECONDS)
-        self.milvus.ask("create_index", collection, index_of(nlist, index_type), seconds=SLOW_SECONDS)
+        self._index(collection, nlist, index_type)
+        self._describe(collection, {"nlist": nlist, "index_type": index_type, "layout": LAYOUT})
         self.milvus.load(collection)
         log.info("built %s from %d products, %s, nlist %d", collection, count, index_type, nlist)
 
-    def verify(self, collection: str, *, product_ids: Sequence[int], model_version: str, sample: int = 32) -> Report:
-        """Whether the collection holds exactly these products, whole and of one model, and finds them.
+    def set_breadth(self, collection: str, breadth: int) -> None:
+        """Searches of the collection look this far from now on."""
+        self._describe(collection, {"breadth": breadth})
 
-        All vectors are read back; `sample` of them, spread evenly, must be found as their own nearest neighbour.
+    def described(self, collection: str) -> Served:
+        """How the collection is built and searched.
+
+        Raises
+        ------
+        ArtifactUnavailable
+            If there is no such collection.
         """
-        problems = []
-        found = self.count(collection)
-        if found != len(product_ids):
-            problems.append(f"holds {found} rows, not {len(product_ids)}")
-        if strangers := self.count(collection, other_models(model_version)):
-            problems.append(f"{strangers} products are of another model than {model_version}")
-        every = max(1, len(product_ids) // sample)
-        chosen: dict[int, NDArray[np.float32]] = {}
-        for ids in _batches(product_ids, BATCH):
-            vectors = self._vectors(collection, ids, "Strong")
-            problems += _flaws(ids, vectors)
-            chosen |= {product_id: vectors[product_id] for product_id in ids[::every] if product_id in vectors}
-        problems += self._lost(collection, chosen)
-        return Report(collection, model_version, len(product_ids), found, len(chosen), tuple(problems[:MOST_PROBLEMS]))
+        found = self.milvus.ask("describe_collection", collection)
+        said = {name.removeprefix("soko."): value for name, value in dict(found.get("properties") or {}).items()}
+        index_type = said.get("index_type", "IVF_FLAT")
+        if index_type not in INDEX_TYPES:
+            raise ArtifactUnavailable(f"{found['collection_name']} says it is of an unknown kind, {index_type!r:.40}")
+        return Served(
+            str(found["collection_name"]),
+            cast("IndexType", index_type),
+            int(said.get("nlist", 0)),
+            int(said.get("breadth", FIRST_BREADTH)),
+            int(said.get("layout", 1)),
+        )
 
     def publish(self, collection: str) -> None:
         """Serve the collection from now on; the switch is one step, and searches never meet a gap.
@@ -152,6 +174,7 @@ class Vectors:
         self.milvus.load(collection)
         switch = "create_alias" if self.current() is None else "alter_alias"
         self.milvus.ask(switch, collection, self.alias)
+        self._served = None
         log.info("%s now serves %s", self.alias, collection)
 
     def drop(self, collection: str) -> None:
@@ -175,6 +198,10 @@ class Vectors:
         ours = re.compile(rf"{re.escape(self.alias)}_[0-9a-f]{{16}}(_b)?")
         return sorted(name for name in self.milvus.ask("list_collections") if ours.fullmatch(name))
 
+    def has(self, collection: str) -> bool:
+        """Whether the collection is there."""
+        return bool(self.milvus.ask("has_collection", collection))
+
     def current(self) -> str | None:
         """The collection that is being served, None when nothing was published yet."""
         try:
@@ -187,36 +214,87 @@ class Vectors:
         counted = {"filter": expression, "output_fields": ["count(*)"], "consistency_level": "Strong"}
         return int(self.milvus.read("query", collection, **counted)[0]["count(*)"])
 
+    def put(self, collection: str, rows: Sequence[VectorRow]) -> None:
+        """The rows are in the collection, in place of older ones of the same products.
+
+        Deleted and inserted, not upserted: a server of 2.3 upserts into another partition than that of the row's
+        category, where a search by category does not look.
+        """
+        for batch in _batches([row.entity() for row in rows], BATCH):
+            self.remove(collection, [entity["product_id"] for entity in batch])
+            self.milvus.ask("insert", collection, batch, seconds=SLOW_SECONDS)
+
+    def remove(self, collection: str, product_ids: Collection[int]) -> None:
+        """The products are not in the collection, whether or not they were."""
+        for ids in _batches(product_ids, BATCH):
+            self.milvus.ask("delete", collection, filter=condition(only=ids), seconds=SLOW_SECONDS)
+
+    def settle(self, collection: str) -> None:
+        """What was written is on disk. A server sees to that by itself; Lite does when asked."""
+        if self.server().startswith(EMBEDDED):
+            self.milvus.ask("flush", collection, seconds=SLOW_SECONDS)
+
+    def kept(self, collection: str, product_ids: Collection[int]) -> dict[int, int]:
+        """The fingerprints of those products that the collection has, newest writes included."""
+        found: dict[int, int] = {}
+        for ids in _batches(product_ids, BATCH):
+            for row in self._query(collection, ids, ["fingerprint"], "Strong"):
+                found[int(row["product_id"])] = int(row["fingerprint"])
+        return found
+
+    def entities(self, collection: str, product_ids: Sequence[int]) -> list[Mapping[str, Any]]:
+        """Whole rows as they are stored, vectors included, newest writes too."""
+        return self._query(
+            collection, product_ids, [*TOLD_BY, "embedding", "last_hydrated_at", "fingerprint"], "Strong"
+        )
+
+    def fingerprints(self, collection: str) -> Iterator[tuple[int, int]]:
+        """Product id and fingerprint of every row of the collection, in no order."""
+        for page in self.milvus.pages(collection, ["product_id", "fingerprint"], "product_id >= 0"):
+            for row in page:
+                yield int(row["product_id"]), int(row["fingerprint"])
+
     def search(
         self,
         vector: NDArray[np.float32],
         *,
         limit: int,
-        category: str | None = None,
-        seller_id: int | None = None,
+        filters: Filters = EVERYTHING,
         exclude: Collection[int] = (),
         pictured: bool | None = None,
         model_version: str | None = None,
     ) -> list[Hit]:
         """The published products nearest to a unit vector, most similar first; with or without a picture, if said.
 
+        Every product that meets the filters may be found; one on the border of a price range that does not meet
+        them may be too, so ask the catalogue about what was found.
+
         Raises
         ------
         ArtifactUnavailable
-            If nothing is published, or what is published is of another model than `model_version`.
+            If nothing is published, what is published is of another model than `model_version`, or was built before
+            the fields that filters need.
         InputRejected
             If the vector is no unit vector or the limit is not in 1..1000.
         """
         if not 1 <= limit <= MOST_HITS:
             raise InputRejected(f"limit must be between 1 and {MOST_HITS}, not {limit}")
         wanted = unit_vector(vector, "the query")
-        expression = condition(category=category, seller_id=seller_id, exclude=exclude, pictured=pictured)
-        is_narrow = category is not None or seller_id is not None or pictured is False
-        hits = self._nearest(self.alias, [wanted], limit, expression, SETTLED, nprobe=EVERY_CELL if is_narrow else 64)
-        others = {hit["entity"]["model_version"] for hit in hits[0]} - {model_version}
+        served = self.served()
+        if served.layout != LAYOUT:
+            raise ArtifactUnavailable(f"{served.collection} lacks fields that searches need; materialise product_index")
+        narrow = condition(filters, pictured=pictured)
+        is_broad = condition(filters) in ("", "in_stock == true") and pictured is not False
+        breadth = deepened(served.index_type, self._breadth(served, narrow, is_broad=is_broad), limit)
+        expression = condition(filters, exclude=exclude, pictured=pictured)
+        ask = partial(self.nearest, self.alias, [wanted], limit, served.index_type)
+        hits = ask(breadth, expression, SETTLED)[0]
+        if len(hits) < limit and breadth < widest(served.index_type):  # the cells that were read hold too few
+            hits = ask(widest(served.index_type), expression, SETTLED)[0]
+        others = {hit["entity"]["model_version"] for hit in hits} - {model_version}
         if model_version is not None and others:
             raise ArtifactUnavailable(f"the index holds vectors of {others.pop()}, the query is of {model_version}")
-        return [_hit(hit) for hit in hits[0]]
+        return [hit_of(hit) for hit in hits]
 
     def vectors_of(self, product_ids: Collection[int]) -> dict[int, NDArray[np.float32]]:
         """The published vectors of those products that are published.
@@ -228,7 +306,8 @@ class Vectors:
         """
         vectors: dict[int, NDArray[np.float32]] = {}
         for ids in _batches(product_ids, BATCH):
-            vectors |= self._vectors(self.alias, ids, SETTLED)
+            for row in self._query(self.alias, ids, ["embedding"], SETTLED):
+                vectors[int(row["product_id"])] = np.asarray(row["embedding"], np.float32)
         return vectors
 
     def similar(self, product_id: int, limit: int, threshold: float = 0.0) -> list[Hit]:
@@ -246,30 +325,54 @@ class Vectors:
 
     def health(self) -> IndexHealth:
         """What is served, by which server."""
-        server = str(self.milvus.ask("get_server_version"))
+        server = self.server()
         collection = self.current()
         if collection is None:
             return IndexHealth(server, None, 0, None, None)
-        index = self.milvus.ask("describe_index", collection, "embedding")
+        served = self.described(collection)
         some = {"filter": "product_id >= 0", "output_fields": ["model_version"], "limit": 1}
-        first = self.milvus.read("query", collection, **some)
-        version = str(first[0]["model_version"]) if first else None
-        return IndexHealth(server, collection, self.count(collection), version, str(index["index_type"]))
+        first = self.milvus.read("query", served.collection, **some)
+        return IndexHealth(
+            server,
+            served.collection,
+            self.count(served.collection),
+            str(first[0]["model_version"]) if first else None,
+            served.index_type,
+            served.nlist,
+            served.breadth,
+        )
 
-    def close(self) -> None:
-        """Let the connection go; the next call connects again."""
-        self.milvus.close()
+    def server(self) -> str:
+        """The name and version of the server."""
+        return str(self.milvus.ask("get_server_version"))
 
-    def _nearest(
+    def served(self) -> Served:
+        """What the alias stands for, as it was at most two seconds ago.
+
+        Raises
+        ------
+        ArtifactUnavailable
+            If nothing is published.
+        """
+        now = time.monotonic()
+        if self._served is None or now > self._served[0] + SERVED_SECONDS:
+            collection = self.current()
+            if collection is None:
+                raise ArtifactUnavailable(f"nothing is published under {self.alias}; materialise product_index")
+            self._served = (now, self.described(collection))
+        return self._served[1]
+
+    def nearest(
         self,
         collection: str,
         vectors: Sequence[NDArray[np.float32]],
         limit: int,
-        expression: str,
-        consistency: str,
-        *,
-        nprobe: int = 64,
+        index_type: IndexType,
+        breadth: int,
+        expression: str = "",
+        consistency: str = "Strong",
     ) -> list[Sequence[Mapping[str, Any]]]:
+        """What Milvus finds for each vector in a collection that is looked through this broadly, as it answers."""
         return list(
             self.milvus.read(
                 "search",
@@ -278,44 +381,77 @@ class Vectors:
                 anns_field="embedding",
                 limit=limit,
                 filter=expression,
-                search_params={"metric_type": "L2", "params": {"nprobe": nprobe, "ef": max(64, limit)}},
+                search_params=search_params(index_type, breadth, limit),
                 output_fields=["product_id", "category", "seller_id", "model_version"],
                 consistency_level=consistency,
             )
         )
 
-    def _vectors(self, collection: str, ids: Sequence[int], consistency: str) -> dict[int, NDArray[np.float32]]:
-        wanted = {"filter": condition(only=ids), "output_fields": ["embedding"], "consistency_level": consistency}
-        rows = self.milvus.read("query", collection, **wanted)
-        return {int(row["product_id"]): np.asarray(row["embedding"], np.float32) for row in rows}
+    def close(self) -> None:
+        """Let the connection go; the next call connects again."""
+        self.milvus.close()
 
-    def _lost(self, collection: str, vectors: Mapping[int, NDArray[np.float32]]) -> list[str]:
-        lost = []
-        for ids in _batches(vectors, BATCH):
-            answers = self._nearest(collection, [vectors[product_id] for product_id in ids], TWINS, "", "Strong")
-            for product_id, hits in zip(ids, answers, strict=True):
-                nearest = {hit.product_id for hit in map(_hit, hits) if hit.similarity > 1 - UNIT_TOLERANCE}
-                if product_id not in nearest and len(nearest) < TWINS:
-                    lost.append(f"product {product_id} is not found by its own vector")
-        return lost
+    def _breadth(self, served: Served, narrow: str, *, is_broad: bool) -> int:
+        """How far a narrowed search must look to find as much as one of everything.
+
+        A server counts how many rows meet the condition, in milliseconds, and remembers it for a minute. Lite needs
+        as long to count as to look everywhere, so it looks everywhere.
+        """
+        if not narrow or served.index_type == "FLAT":
+            return served.breadth
+        if not self._server:
+            self._server = self.server()
+        if not self._server.startswith(EMBEDDED):
+            return widened(served.index_type, served.breadth, self._share(served.collection, narrow))
+        if is_broad:
+            return widened(served.index_type, served.breadth, BROAD_SHARE)
+        return widest(served.index_type)
+
+    def _share(self, collection: str, expression: str) -> float:
+        now, key = time.monotonic(), (collection, expression)
+        known = self._shares.get(key)
+        if known is None or now > known[0] + SHARE_SECONDS:
+            if len(self._shares) >= MOST_SHARES:
+                self._shares.clear()
+            rows = [self._counted(collection, wanted) for wanted in (expression, "")]
+            known = self._shares[key] = (now, rows[0] / max(1, rows[1]))
+        return known[1]
+
+    def _counted(self, collection: str, expression: str) -> int:
+        counted = {"filter": expression, "output_fields": ["count(*)"], "consistency_level": SETTLED}
+        return int(self.milvus.read("query", collection, **counted)[0]["count(*)"])
+
+    def _index(self, collection: str, nlist: int, index_type: IndexType) -> None:
+        try:
+            self.milvus.ask("create_index", collection, index_of(nlist, index_type), seconds=SLOW_SECONDS)
+        except StoreUnreachable as error:
+            if "index type" in str(error) or "index_type" in str(error):
+                server = f"Milvus {self.server()} at {self.milvus.where}"
+                raise ConfigurationError(
+                    f"{server} has no index of type {index_type}; choose another SOKO_INDEX_TYPE"
+                ) from error
+            raise
+
+    def _describe(self, collection: str, facts: Mapping[str, object]) -> None:
+        properties = {f"soko.{name}": str(value) for name, value in facts.items()}
+        self.milvus.ask("alter_collection_properties", collection, properties=properties)
+        self._served = None
+
+    def _query(
+        self, collection: str, ids: Collection[int], fields: Sequence[str], consistency: str
+    ) -> list[Mapping[str, Any]]:
+        if not ids:
+            return []
+        wanted = {"filter": condition(only=ids), "output_fields": list(fields), "consistency_level": consistency}
+        return list(self.milvus.read("query", collection, **wanted))
 
 
-def _hit(found: Mapping[str, Any]) -> Hit:
+def hit_of(found: Mapping[str, Any]) -> Hit:
+    """What Milvus found, in our words."""
     entity = found["entity"]
     # Milvus answers L2 with the square of the distance: |a - b|^2 = 2 - 2 cos for unit vectors.
     similarity = min(1.0, max(-1.0, 1 - float(found["distance"]) / 2))
     return Hit(int(found["product_id"]), similarity, str(entity["category"]), int(entity["seller_id"]))
-
-
-def _flaws(ids: Sequence[int], vectors: Mapping[int, NDArray[np.float32]]) -> Iterator[str]:
-    for product_id in ids:
-        try:
-            if product_id in vectors:
-                unit_vector(vectors[product_id], f"product {product_id}")
-            else:
-                yield f"product {product_id} is missing"
-        except InputRejected as error:
-            yield str(error)
 
 
 def _batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:

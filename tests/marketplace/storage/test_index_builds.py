@@ -15,7 +15,9 @@ import sqlalchemy as sa
 from marketplace.catalog.quality import RULES_VERSION
 from marketplace.errors import InputRejected, PublicationRefused
 from marketplace.storage import embeddings
-from marketplace.storage.index_builds import indexable, rebuild_index, roll_back_index
+from marketplace.storage.index_builds import rebuild_index, roll_back_index, verified_against_catalogue
+from marketplace.storage.index_records import build_of
+from marketplace.storage.index_source import indexable
 from marketplace.storage.milvus import Milvus
 from marketplace.storage.tables import index_builds, product_embeddings, product_quality, products, sellers
 from marketplace.storage.vectors import Vectors
@@ -155,21 +157,10 @@ def test_the_index_follows_the_catalogue_and_keeps_one_build_for_rollback(wareho
         third.collection: "live",
     }
 
+    change(warehouse, 3, is_gone=True)
     assert roll_back_index(warehouse, vectors, now=NOW) == second.collection
-    assert served(vectors) == [1, 2, 3, 4]
-    assert rebuild(warehouse, vectors).collection == third.collection
-    assert served(vectors) == [1, 3, 4]
-
-
-def test_a_price_alone_rebuilds_the_index_without_embedding_anything(warehouse, lite_vectors):
-    sell(warehouse, 1, 2)
-    embed(warehouse)
-    rebuild(warehouse, lite_vectors)
-    change(warehouse, 1, price_minor=99_900)
-    assert embeddings.pending(warehouse, MODEL) == []
-    assert rebuild(warehouse, lite_vectors).rebuilt
-    stored = lite_vectors.milvus.read("query", lite_vectors.alias, filter="product_id == 1", output_fields=["price"])
-    assert stored[0]["price"] == pytest.approx(999)
+    assert served(vectors) == [1, 4]  # the index of then, the products of now
+    assert builds(warehouse)[third.collection] == "previous"
 
 
 def test_a_build_that_fails_its_check_leaves_the_live_one(warehouse, vectors):
@@ -308,7 +299,7 @@ def kill_and_run_again(warehouse, vectors, when, question):
     assert served(vectors) == [1, 2, 3]
     assert vectors.collections() == sorted([before, after])
     assert builds(warehouse) == {before: "previous", after: "live"}
-    assert vectors.verify(after, product_ids=[1, 2, 3], model_version=MODEL).passed
+    assert verified_against_catalogue(warehouse, vectors, build_of(warehouse, after)).passed
 
 
 def test_a_rollback_killed_after_the_switch_is_what_the_next_rebuild_starts_from(warehouse, lite_vectors):
@@ -323,9 +314,9 @@ def test_a_rollback_killed_after_the_switch_is_what_the_next_rebuild_starts_from
     with pytest.raises(Killed):
         roll_back_index(warehouse, mortal, now=NOW)
     mortal.close()
-    assert served(lite_vectors) == [1]
-    assert rebuild(warehouse, lite_vectors).collection == second
-    assert builds(warehouse) == {first: "previous", second: "live"}
+    assert served(lite_vectors) == [1, 2]
+    assert not rebuild(warehouse, lite_vectors).rebuilt
+    assert builds(warehouse) == {first: "live", second: "previous"}
 
 
 REBUILD = """

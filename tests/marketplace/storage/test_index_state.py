@@ -14,8 +14,9 @@ from marketplace.storage.tables import product_changes, sync_runs
 from .test_index_builds import MODEL, NOW, change, embed, sell
 
 
-def follow(warehouse, vectors):
-    return follow_catalog(warehouse, vectors, MODEL, index_type="FLAT", now=NOW + timedelta(hours=1))
+def follow(warehouse, vectors, model_version=MODEL, **options):
+    asked = {"index_type": "FLAT", "now": NOW + timedelta(hours=1), **options}
+    return follow_catalog(warehouse, vectors, model_version, **asked)
 
 
 def test_an_empty_market_asks_for_nothing(warehouse):
@@ -82,11 +83,12 @@ def test_new_rules_ask_for_the_products_to_be_judged_again(warehouse, lite_vecto
 def test_an_index_that_was_gone_back_to_stays_until_the_catalogue_changes(warehouse, lite_vectors):
     sell(warehouse, 1)
     embed(warehouse)
-    first = follow(warehouse, lite_vectors)
+    first = follow(warehouse, lite_vectors).build
     sell(warehouse, 2)
     embed(warehouse)
-    follow(warehouse, lite_vectors)
+    assert follow(warehouse, lite_vectors, anew=True).reason == "asked for"
     assert go_back(warehouse, lite_vectors, now=NOW) == first.collection == lite_vectors.current()
+    assert sorted(lite_vectors.vectors_of([1, 2])) == [1, 2]
     assert unindexed_state(warehouse) is None
     change(warehouse, 1, content_hash="changed")
     assert unindexed_state(warehouse) is not None

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.errors import InputRejected
-from marketplace.storage.vector_rows import TEXT_BYTES, VectorRow, clipped, condition, nlist_for, unit_vector
+from marketplace.storage.vector_rows import TEXT_BYTES, VectorRow, clipped, fingerprint, unit_vector
 
 E1 = np.eye(768, dtype=np.float32)[0]
 
@@ -21,7 +21,10 @@ def row(**changes):
         "category": "dresses",
         "price": 12.5,
         "currency": "KES",
+        "in_stock": True,
         "seller_id": 2,
+        "city": "Nairobi",
+        "country": "KE",
         "image_url": "http://shop.example/1.jpg",
         "created_at": 1_763_683_200,
         "last_hydrated_at": 1_763_683_300,
@@ -65,17 +68,28 @@ def test_only_a_finite_unit_vector_is_taken(vector, said):
         unit_vector(vector, "the query")
 
 
-def test_a_condition_quotes_what_could_end_the_text():
-    assert condition(category='a" or "1" == "1') == r'category == "a\" or \"1\" == \"1"'
-    assert condition(category="back\\slash", seller_id=3) == r'category == "back\\slash" and seller_id == 3'
-    assert condition() == ""
+def test_a_fingerprint_tells_every_change_but_when_the_product_was_last_looked_at():
+    mark = row().entity()["fingerprint"]
+    assert row(last_hydrated_at=1).entity()["fingerprint"] == mark == fingerprint(row().entity())
+    turned = E1.copy()
+    turned[[0, 1]] = turned[[1, 0]]
+    others = [
+        {"embedding": turned},
+        {"product_name": "Kanga"},
+        {"category": "fabrics"},
+        {"price": 12.49},
+        {"currency": "TZS"},
+        {"in_stock": False},
+        {"seller_id": 3},
+        {"city": None},
+        {"country": "TZ"},
+        {"image_url": None},
+        {"created_at": 1},
+        {"model_version": "m2"},
+        {"product_id": 2},
+    ]
+    assert len({mark, *(row(**change).entity()["fingerprint"] for change in others)}) == len(others) + 1
 
 
-def test_only_numbers_get_into_a_list_of_ids():
-    with pytest.raises(ValueError, match="invalid literal"):
-        condition(exclude=["1] or product_id > 0 or product_id in [1"])
-
-
-@pytest.mark.parametrize(("products", "cells"), [(0, 1), (1, 1), (9, 9), (100, 40), (65_536, 1024), (10**9, 8192)])
-def test_cells_grow_with_the_root_of_the_products(products, cells):
-    assert nlist_for(products) == cells
+def test_a_fingerprint_fits_a_signed_number_of_milvus():
+    assert 0 <= row().entity()["fingerprint"] < 1 << 63

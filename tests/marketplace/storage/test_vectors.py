@@ -12,12 +12,21 @@ import pytest
 from marketplace.errors import ArtifactUnavailable, ConfigurationError, InputRejected, NotFound, StoreUnreachable
 from marketplace.local.milvus import EmbeddedMilvus
 from marketplace.local.network import free_port, wait_until
+from marketplace.search.asking import Filters
 from marketplace.storage.milvus import Milvus
+from marketplace.storage.vector_filters import condition
 from marketplace.storage.vectors import VectorRow, Vectors
+from marketplace.storage.verification import verify
 
 CATEGORIES = ["dresses", "x' or 1==1", 'say "hi" \\ there', "ልብስ", "", "tab\tand\nline"]
+CITIES = ["Nairobi", 'Dar "es" Salaam \\']
 FIRST_ID = 2**53 - 100  # ids as large as they come
 COUNT = 60
+
+
+def of(**filters):
+    """Filters that let sold-out products through unless said otherwise."""
+    return Filters(**{"in_stock": False, **filters})
 
 
 def unit_vectors(count, seed=1):
@@ -34,7 +43,10 @@ def rows(count=COUNT, *, seed=1, model_version="m1"):
             category=CATEGORIES[number % len(CATEGORIES)],
             price=float(number) if number % 5 else None,
             currency="KES" if number % 5 else None,
+            in_stock=number % 6 != 0,
             seller_id=number % 4,
+            city=CITIES[number % 2],
+            country="KE",
             image_url=f"http://shop.example/{number}.jpg",
             created_at=1_763_683_200,
             last_hydrated_at=1_763_683_300,
@@ -57,9 +69,8 @@ def is_answered(question):
 
 
 def verified(vectors, collection, expected, model_version="m1"):
-    return vectors.verify(
-        collection, product_ids=[row.product_id for row in expected], model_version=model_version
-    ).problems
+    marks = {row.product_id: row.entity()["fingerprint"] for row in expected}
+    return verify(vectors, collection, expected=marks, model_version=model_version).problems
 
 
 @pytest.fixture(scope="module")
@@ -90,14 +101,14 @@ def test_similarity_is_the_cosine_and_falls(published):
 
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_a_category_means_itself_whatever_it_contains(published, category):
-    hits = published.search(unit_vectors(1, seed=9)[0], limit=COUNT, category=category)
+    hits = published.search(unit_vectors(1, seed=9)[0], limit=COUNT, filters=of(categories=(category,)))
     wanted = {row.product_id for row in rows() if row.category == category}
     assert {hit.product_id for hit in hits} == wanted
 
 
 @pytest.mark.parametrize("category", ["' or 1==1 or category == '", '" or product_id > 0 or category == "', "\\", "%"])
 def test_a_category_that_tries_to_break_out_finds_nothing(published, category):
-    assert published.search(unit_vectors(1)[0], limit=5, category=category) == []
+    assert published.search(unit_vectors(1)[0], limit=5, filters=of(categories=(category,))) == []
 
 
 def test_a_search_can_be_for_products_with_or_without_a_picture(vectors):
@@ -111,8 +122,86 @@ def test_a_search_can_be_for_products_with_or_without_a_picture(vectors):
         }
 
 
+def wanted_by(meets):
+    return {row.product_id for row in rows() if meets(row)}
+
+
+@pytest.mark.parametrize(
+    ("filters", "meets"),
+    [
+        (of(categories=(CATEGORIES[0], CATEGORIES[2])), lambda row: row.category in (CATEGORIES[0], CATEGORIES[2])),
+        (of(city=CITIES[1]), lambda row: row.city == CITIES[1]),
+        (of(country="TZ"), lambda row: False),
+        (of(currency="KES"), lambda row: row.currency == "KES"),
+        (of(currency="KES", least_minor=1_100, most_minor=3_300), lambda row: row.price and 11 <= row.price <= 33),
+        (of(currency="TZS", most_minor=10**9), lambda row: False),
+        (of(in_stock=True), lambda row: row.in_stock),
+        (
+            Filters((CATEGORIES[1],), 3, "KE", CITIES[1], "KES", 100, 4_000),
+            lambda row: row.category == CATEGORIES[1] and row.seller_id == 3 and row.price and 1 <= row.price <= 40,
+        ),
+        (
+            Filters((CATEGORIES[1],), country="KE", city=CITIES[1], currency="KES", least_minor=100),
+            lambda row: row.category == CATEGORIES[1] and row.city == CITIES[1] and row.price and row.in_stock,
+        ),
+    ],
+    ids=["categories", "city", "country", "currency", "price", "other currency", "stock", "all", "most"],
+)
+def test_a_filter_lets_exactly_those_through_that_meet_it(published, filters, meets):
+    hits = published.search(unit_vectors(1, seed=9)[0], limit=COUNT, filters=filters)
+    assert {hit.product_id for hit in hits} == wanted_by(meets)
+
+
+def test_a_row_that_is_put_again_is_found_as_it_is_now_and_only_once(vectors):
+    collection = name(vectors, "a")
+    vectors.build(collection, rows(30), nlist=4)
+    vectors.publish(collection)
+    moved = replace(rows(30)[5], category="shoes", embedding=unit_vectors(1, seed=77)[0])
+    dearer = replace(rows(30)[6], price=999.0)
+    fresh = replace(rows(1)[0], product_id=1)
+    vectors.put(collection, [moved, dearer, fresh])
+    vectors.remove(collection, [FIRST_ID + 7, 12345])
+    expected = [*(row for row in rows(30) if row.product_id - FIRST_ID not in (5, 6, 7)), moved, dearer, fresh]
+    assert verified(vectors, collection, sorted(expected, key=lambda row: row.product_id)) == ()
+    found = vectors.nearest(collection, [moved.embedding], 30, "IVF_FLAT", 64, condition(of(categories=("shoes",))))[0]
+    assert [hit["product_id"] for hit in found] == [moved.product_id]
+    by_category = vectors.search(fresh.embedding, limit=9, filters=of(categories=(fresh.category,)))
+    assert {1, FIRST_ID} <= {hit.product_id for hit in by_category}
+    old = vectors.nearest(
+        collection, [moved.embedding], 30, "IVF_FLAT", 64, condition(of(categories=(CATEGORIES[5],)))
+    )[0]
+    assert moved.product_id not in {hit["product_id"] for hit in old}
+    assert dict(vectors.fingerprints(collection)) == {row.product_id: row.entity()["fingerprint"] for row in expected}
+
+
+@pytest.mark.parametrize("index_type", ["FLAT", "IVF_FLAT", "IVF_SQ8", "HNSW"])
+def test_every_kind_of_index_finds_what_it_holds(vectors, index_type):
+    collection, held = name(vectors, "a"), rows(40)
+    vectors.build(collection, held, nlist=4, index_type=index_type)
+    vectors.publish(collection)
+    assert verified(vectors, collection, held) == ()
+    assert vectors.health().index_type == index_type
+    hits = vectors.search(held[3].embedding, limit=5, filters=of(city=CITIES[1]))
+    assert hits[0].product_id == held[3].product_id
+    assert {hit.product_id for hit in hits} <= {row.product_id for row in held if row.city == CITIES[1]}
+
+
+def test_lite_has_a_compressed_graph_too(lite_vectors):
+    collection, held = name(lite_vectors, "a"), rows(40)
+    lite_vectors.build(collection, held, nlist=4, index_type="HNSW_SQ")
+    assert verified(lite_vectors, collection, held) == ()
+
+
+@pytest.mark.milvus_server
+def test_a_kind_of_index_that_the_server_lacks_is_named_with_the_server(milvus_server_uri):
+    vectors = Vectors(milvus_server_uri, alias="test_lacking")
+    with pytest.raises(ConfigurationError, match=r"Milvus v2\.3.* has no index of type HNSW_SQ; choose another"):
+        vectors.build(name(vectors, "a"), rows(3), nlist=1, index_type="HNSW_SQ")
+    vectors.drop(name(vectors, "a"))
+
+
 def test_a_seller_and_exclusions_narrow_a_search(published):
-    hits = published.search(rows()[8].embedding, limit=COUNT, seller_id=0, exclude=[FIRST_ID + 8])
+    hits = published.search(rows()[8].embedding, limit=COUNT, filters=of(seller_id=0), exclude=[FIRST_ID + 8])
     assert {hit.product_id - FIRST_ID for hit in hits} == set(range(0, COUNT, 4)) - {8}
 
 
@@ -165,6 +254,10 @@ def test_the_fields_are_those_of_the_contract(published):
         "category": "VARCHAR",
         "price": "FLOAT",
         "currency": "VARCHAR",
+        "in_stock": "BOOL",
+        "city": "VARCHAR",
+        "country": "VARCHAR",
+        "fingerprint": "INT64",
         "seller_id": "INT64",
         "image_url": "VARCHAR",
         "created_at": "INT64",
@@ -278,7 +371,7 @@ def test_a_narrow_search_of_many_cells_finds_all_there_is(vectors):
         many[number] = replace(many[number], seller_id=99, embedding=-query)
     vectors.build(name(vectors, "a"), many, nlist=154)
     vectors.publish(name(vectors, "a"))
-    hits = vectors.search(query, limit=10, category="dresses", seller_id=99)
+    hits = vectors.search(query, limit=10, filters=of(categories=("dresses",), seller_id=99))
     assert {hit.product_id - FIRST_ID for hit in hits} == {5, 700}
     assert [hit.similarity for hit in hits] == pytest.approx([-1, -1])
     assert len(vectors.search(query, limit=100)) == 100
