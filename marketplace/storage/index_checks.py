@@ -50,7 +50,7 @@ def check_index(warehouse: Warehouse, vectors: Vectors, *, now: datetime) -> Che
             raise ArtifactUnavailable("no index is served, so there is nothing to verify; run: soko index rebuild")
         catch_up(warehouse, vectors, live)
         found = differences(warehouse, vectors, live)
-        mended = Carried() if found.agree else mend(warehouse, vectors, live, found)
+        mended = mend(warehouse, vectors, live, found)
         checked = Checked(found, mended, verified_against_catalogue(warehouse, vectors, live))
         record_check(warehouse, live.collection, checked.as_json(), now)
     return checked

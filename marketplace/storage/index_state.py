@@ -76,9 +76,7 @@ def follow_catalog(
             live = rescue(warehouse, vectors, live, now)
         reason = wrong or ("asked for" if anew else _reason_to_rebuild(warehouse, live, model, index_type))
         if live is None or reason is not None:
-            build = rebuilt(
-                warehouse, vectors, model, index_type, now, anew=anew or wrong is not None, progress=progress
-            )
+            build = rebuilt(warehouse, vectors, model, index_type, now, anew=True, progress=progress)
             followed = Followed(build, reason, Carried())
         else:
             carried = catch_up(warehouse, vectors, live)

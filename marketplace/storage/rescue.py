@@ -7,10 +7,10 @@ from datetime import datetime
 
 import numpy as np
 
-from marketplace.errors import ArtifactUnavailable, MarketplaceError, StoreUnreachable
-from marketplace.storage.index_builds import live_build, restored
-from marketplace.storage.index_records import IndexBuild, record_status
-from marketplace.storage.vector_rows import DIMENSIONS
+from marketplace.errors import ArtifactUnavailable, PublicationRefused, StoreUnreachable
+from marketplace.storage.index_builds import restored, switch
+from marketplace.storage.index_records import IndexBuild, builds_by_status, record_status
+from marketplace.storage.vector_rows import DIMENSIONS, LAYOUT
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
 
@@ -48,12 +48,23 @@ def rescue(warehouse: Warehouse, vectors: Vectors, broken: IndexBuild, now: date
 
     The broken one is dropped: a file of it that cannot be read keeps Lite from listing any collection.
     """
-    try:
-        instead = restored(warehouse, vectors, now)
-    except MarketplaceError as error:
-        log.warning("no earlier index can serve, so searches go by words until a new one is built: %s", error)
+    instead = _one_before(warehouse, vectors, now)
+    if instead is None:
+        log.warning("no earlier index can serve, so searches go by words until a new one is built")
         vectors.milvus.ask("drop_alias", vectors.alias)
-        instead = None
     vectors.drop(broken.collection)
     record_status(warehouse, broken.collection, "dropped")
-    return instead if instead is not None else live_build(warehouse, vectors, now)
+    return instead
+
+
+def _one_before(warehouse: Warehouse, vectors: Vectors, now: datetime) -> IndexBuild | None:
+    """The kept collection, serving: verified where it passes, and as it is where it does not but can be read."""
+    try:
+        return restored(warehouse, vectors, now)
+    except PublicationRefused as error:
+        log.warning("%s", error)
+    kept = builds_by_status(warehouse, "previous")
+    if not kept or kept[0].layout != LAYOUT or ailment(vectors, kept[0]) is not None:
+        return None
+    switch(warehouse, vectors, kept[0], now)
+    return kept[0]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from marketplace.errors import ArtifactUnavailable, ConfigurationError, MarketplaceError, StoreUnreachable
+from marketplace.storage.index_status import EMBEDDED_LIMIT, index_status, is_outgrown
 from marketplace.storage.publications import published
 from serving.dependencies import Shop, ShopDep
 from serving.problems import said
-from serving.schemas import Health, Part
+from serving.schemas import Health, IndexBacklog, IndexHealth, Part
 
 router = APIRouter(tags=["operation"])
+NOT_REACHED = "Milvus does not answer; is SOKO_MILVUS_URI right?"
 
 
 @router.get("/health/live")
@@ -31,6 +35,15 @@ def read_ready(shop: ShopDep, response: Response) -> Health:
         response.status_code = 503
         return Health(status="down", parts=parts)
     return Health(status="ready" if states == {"ready"} else "degraded", parts=parts)
+
+
+@router.get("/api/health", responses={503: {"model": Health}})
+def read_health(shop: ShopDep, response: Response) -> Health:
+    """As `/health/ready`, with what the vector index serves, how it is searched, and what waits to be carried to it."""
+    health = read_ready(shop, response)
+    if health.status == "down":
+        return health
+    return health.model_copy(update={"index": _index_health(shop)})
 
 
 @router.get("/metrics", include_in_schema=False)
@@ -67,7 +80,21 @@ def _index(shop: Shop) -> Part:
         return Part(state="degraded", detail=f"words are searched by keywords only: {_short(error)}")
     if health.collection is None:
         return Part(state="degraded", detail="nothing is published; materialise product_index")
-    return Part(state="ready", detail=f"{health.products} products, {health.index_type}, {health.model_version}")
+    detail = f"{health.products} products, {health.index_type}, {health.model_version}"
+    if is_outgrown(health):
+        return Part(state="degraded", detail=f"{detail}; more than the {EMBEDDED_LIMIT:,} that Milvus Lite is good for")
+    return Part(state="ready", detail=detail)
+
+
+def _index_health(shop: Shop) -> IndexHealth:
+    found = index_status(shop.warehouse, shop.vectors).as_json()
+    waiting = found.pop("waiting")
+    oldest = waiting["oldest"]
+    age = (datetime.now(UTC) - datetime.fromisoformat(oldest)).total_seconds() if oldest else None
+    backlog = IndexBacklog(changes=waiting["changes"], products=waiting["products"], oldest_seconds=age)
+    snapshot = found.pop("last_snapshot")
+    told = {**found, "away": found["away"] and NOT_REACHED, "last_snapshot_at": snapshot and snapshot["taken_at"]}
+    return IndexHealth(**told, waiting=backlog)
 
 
 def _recommendations(shop: Shop) -> Part:
@@ -78,4 +105,4 @@ def _recommendations(shop: Shop) -> Part:
 
 
 def _short(error: MarketplaceError) -> str:
-    return "Milvus does not answer; is SOKO_MILVUS_URI right?" if isinstance(error, StoreUnreachable) else said(error)
+    return NOT_REACHED if isinstance(error, StoreUnreachable) else said(error)

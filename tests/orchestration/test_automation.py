@@ -9,9 +9,12 @@ import pytest
 import sqlalchemy as sa
 from dagster._core.execution.validate_run_config import validate_run_config
 
+from marketplace.local.network import free_port
 from marketplace.settings import Settings
+from marketplace.storage.index_builds import rebuild_index
 from marketplace.storage.requests import WorkRequest, ask_for
 from marketplace.storage.tables import interactions, products, sellers, work_requests
+from marketplace.storage.vectors import Vectors
 from orchestration import automation
 
 NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
@@ -46,9 +49,10 @@ def sell(warehouse, number):
         connection.execute(sa.insert(products).values(**row, **seen))
 
 
-def ticked(sensor, warehouse, instance, cursor=None):
+def ticked(sensor, warehouse, instance, cursor=None, **resources):
     """What one evaluation of the sensor gave."""
-    context = dg.build_sensor_context(instance=instance, cursor=cursor, resources={"warehouse": warehouse})
+    known = {"warehouse": warehouse, **resources}
+    context = dg.build_sensor_context(instance=instance, cursor=cursor, resources=known)
     return sensor.evaluate_tick(context)
 
 
@@ -93,6 +97,46 @@ def test_changed_rows_wait_for_a_run_that_is_under_way(defs, warehouse, instance
     assert (
         "refresh_catalog is under way" in ticked(automation.when_the_catalog_changes, warehouse, instance).skip_message
     )
+
+
+@pytest.fixture
+def vectors(milvus_uri):
+    opened = Vectors(milvus_uri, alias="test_automation")
+    yield opened
+    if opened.current() is not None:
+        opened.milvus.ask("drop_alias", opened.alias)
+    for collection in opened.collections():
+        opened.drop(collection)
+    opened.close()
+
+
+def test_a_change_is_carried_to_the_live_index_by_the_small_job(defs, warehouse, instance, seller, vectors):
+    def tick():
+        return ticked(automation.when_the_index_falls_behind, warehouse, instance, vectors=vectors)
+
+    assert "nothing waits" in tick().skip_message  # there is no index yet: judging and embedding come first
+    rebuild_index(warehouse, vectors, "m1", index_type="FLAT", now=NOW)
+    assert "nothing waits" in tick().skip_message
+    sell(warehouse, 1)
+    (asked,) = tick().run_requests
+    job = defs.resolve_job_def("keep_index")
+    assert validate_run_config(job, asked.run_config) is not None
+    assert job.asset_layer.executable_asset_keys == {dg.AssetKey("product_index")}
+    instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    assert "keep_index is under way" in tick().skip_message
+
+
+def test_changes_wait_while_milvus_is_away(warehouse, instance, seller):
+    sell(warehouse, 1)
+    away = Vectors(f"http://127.0.0.1:{free_port()}", timeout=1)
+    told = ticked(automation.when_the_index_falls_behind, warehouse, instance, vectors=away)
+    assert "what changed waits for Milvus" in told.skip_message
+
+
+def test_recall_is_measured_once_a_day_and_by_no_other_job(defs):
+    jobs = [defs.resolve_job_def(job.name) for job in automation.JOBS]
+    measured = {job.name for job in jobs if any(node.name == "product_index_recall_is_kept" for node in job.nodes)}
+    assert measured == {"check_index"}
 
 
 def test_what_the_api_was_asked_for_is_started_once_and_with_a_scope_the_job_takes(defs, warehouse, instance, seller):

@@ -33,7 +33,9 @@ def test_the_example_shows_the_defaults(uncommented, tmp_path):
     (tmp_path / "example.env").write_text(uncommented)
     shown = Settings(_env_file=tmp_path / "example.env")
     assert shown.artifacts_folder == plain.artifacts_folder
-    assert shown.model_dump(exclude={"artifacts"}) == plain.model_dump(exclude={"artifacts"})
+    assert shown.index_snapshots_folder == plain.index_snapshots_folder
+    derived = {"artifacts", "index_snapshots"}
+    assert shown.model_dump(exclude=derived) == plain.model_dump(exclude=derived)
 
 
 def test_every_setting_is_described():

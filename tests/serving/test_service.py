@@ -54,6 +54,22 @@ def test_a_market_without_index_is_degraded_and_says_what_to_do(without_index: T
     assert "SOKO_MILVUS_URI" in answer.json()["parts"]["index"]["detail"]
 
 
+def test_health_tells_of_the_index_what_is_served_and_what_waits(client: TestClient, market: Market) -> None:
+    health = client.get("/api/health").json()
+    index = health["index"]
+    assert health["status"] == "ready"
+    assert index["collection"] == market.vectors.current()
+    assert (index["index_type"], index["outgrown"], index["away"]) == ("FLAT", False, None)
+    assert index["products"] == market.vectors.health().products
+    assert set(index["waiting"]) == {"changes", "products", "oldest_seconds"}
+
+
+def test_health_without_an_index_says_why_and_tells_no_address(without_index: TestClient) -> None:
+    index = without_index.get("/api/health").json()["index"]
+    assert index["away"] == "Milvus does not answer; is SOKO_MILVUS_URI right?"
+    assert index["server"] is None
+
+
 def test_an_empty_market_is_degraded_and_its_pages_open(fresh: TestClient) -> None:
     assert fresh.get("/health/ready").json()["status"] == "degraded"
     assert fresh.get("/api/products").json() == {"items": [], "next_cursor": None}
@@ -74,6 +90,7 @@ def without_postgres(market: Market, encoder: Encoder) -> Iterator[TestClient]:
 def test_without_postgres_the_app_lives_and_says_503_without_telling_addresses(without_postgres: TestClient) -> None:
     assert without_postgres.get("/health/live").status_code == 200
     ready = without_postgres.get("/health/ready")
+    assert without_postgres.get("/api/health").status_code == 503
     answer = without_postgres.get("/api/products")
     page = without_postgres.get("/", headers={"Accept": "text/html"})
     assert (ready.status_code, ready.json()["status"]) == (503, "down")
