@@ -161,9 +161,7 @@ def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] 
 
 @app.command()
 def run(
-    job: Annotated[
-        str, typer.Argument(help="refresh_market, refresh_catalog, retrain_recommendations or judge_search.")
-    ],
+    job: Annotated[str, typer.Argument(help="A job of the graph, such as refresh_market or index_catalog.")],
 ) -> None:
     """Run a job of the asset graph to its end, without a server."""
     from marketplace.local.first_load import run_job

@@ -16,6 +16,7 @@ from marketplace.storage.index_records import (
     builds_by_status,
     one_at_a_time,
     record,
+    record_status,
     record_switch,
     statuses,
 )
@@ -70,9 +71,10 @@ def rebuilt(
     now: datetime,
     *,
     anew: bool = False,
+    instead_of: str | None = None,
     progress: Progress = quiet,
 ) -> IndexBuild:
-    """As `rebuild_index`, for who already writes alone."""
+    """As `rebuild_index`, for who already writes alone; a collection named in `instead_of` is not kept."""
     live = live_build(warehouse, vectors, now)
     with source_of(warehouse, model_version) as source:
         survey = source.survey(lambda seen: progress("read", seen, 0))
@@ -96,6 +98,8 @@ def rebuilt(
         )
         build = _built(warehouse, vectors, planned, source, survey, now, progress)
     switch(warehouse, vectors, build, now)
+    if instead_of is not None:
+        discard(warehouse, vectors, instead_of)
     outbox.settle(warehouse, survey.handled)
     tidy(warehouse, vectors)
     return build
@@ -164,6 +168,12 @@ def live_build(warehouse: Warehouse, vectors: Vectors, now: datetime) -> IndexBu
     return build if build is not None and build.status == "live" else None
 
 
+def discard(warehouse: Warehouse, vectors: Vectors, collection: str) -> None:
+    """The collection, which no longer serves, is gone for good."""
+    vectors.drop(collection)
+    record_status(warehouse, collection, "dropped")
+
+
 def tidy(warehouse: Warehouse, vectors: Vectors) -> None:
     """Only what is served and what is kept for rollback is left, the latter out of memory."""
     served = vectors.current()
@@ -229,7 +239,7 @@ def _has_passed(warehouse: Warehouse, vectors: Vectors, build: IndexBuild) -> bo
     """Whether the collection is there and passed before: kept for rollback, or its run died before the switch."""
     known = build_of(warehouse, build.collection)
     passed = known is not None and known.layout == LAYOUT and bool(known.report.get("passed"))
-    return passed and build.collection in vectors.collections()
+    return passed and vectors.has(build.collection)
 
 
 def _refused(warehouse: Warehouse, vectors: Vectors, build: IndexBuild, now: datetime) -> PublicationRefused:

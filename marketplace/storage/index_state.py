@@ -52,7 +52,7 @@ def follow_catalog(
 
     The live collection is kept up with what changed; it is built anew when it is of another model, type or layout,
     when so much has changed that its cells no longer fit, or when asked. A product that changes meanwhile is not in
-    the note, so `unindexed_state` names it afterwards.
+    the note, so `unindexed_state` names it afterwards. Where no model is named the note stays as it was.
 
     Parameters
     ----------
@@ -69,20 +69,24 @@ def follow_catalog(
         model = model_version or (live.model_version if live else None)
         if model is None:
             raise PublicationRefused("nothing is served yet, so there is nothing to keep up; run index_catalog")
-        held = _settled(warehouse, [product.product_id for product in pending(warehouse, model)])
         wrong = ailment(vectors, live) if live is not None and live.layout == LAYOUT else None
-        if live is not None and wrong is not None:
+        broken = live if wrong is not None else None
+        if broken is not None:
             log.error("%s", wrong)
-            live = rescue(warehouse, vectors, live, now)
+            live = rescue(warehouse, vectors, broken, now)
         reason = wrong or ("asked for" if anew else _reason_to_rebuild(warehouse, live, model, index_type))
+        is_whole = model_version is not None or reason is not None
+        held = _settled(warehouse, [one.product_id for one in pending(warehouse, model)]) if is_whole else None
         if live is None or reason is not None:
-            build = rebuilt(warehouse, vectors, model, index_type, now, anew=True, progress=progress)
+            lost = broken.collection if broken is not None and live is None else None
+            build = rebuilt(warehouse, vectors, model, index_type, now, anew=True, instead_of=lost, progress=progress)
             followed = Followed(build, reason, Carried())
         else:
             carried = catch_up(warehouse, vectors, live)
             tidy(warehouse, vectors)
             followed = Followed(build_of(warehouse, live.collection) or live, None, carried)
-        _note(warehouse, followed.build.collection, held)
+        if is_whole:
+            _note(warehouse, followed.build.collection, held)
     return followed
 
 

@@ -24,6 +24,8 @@ SLOW_SECONDS = 1800.0  # to insert, flush, index or load a whole collection
 _NOT_LOADED = 101
 _JUST_RELEASED = "collection not found[collection="  # a standalone server says so while its query node lets go
 _NOT_FOUND = (100, 1600)  # collection, alias
+_CONNECTION_FAILED = 2
+_AWAY = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
 _REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
 
 
@@ -131,7 +133,13 @@ class Milvus:
             return _NotLoaded(f"Milvus at {self.where}: {reason}")
         if code in _NOT_FOUND:
             return ArtifactUnavailable(f"Milvus at {self.where}: {reason}")
-        return StoreUnreachable(f"Milvus at {self.where}: {reason}")
+        if code == _CONNECTION_FAILED or getattr(code, "name", "") in _AWAY:
+            return StoreUnreachable(f"Milvus at {self.where}: {reason}")
+        return AnsweredAmiss(f"Milvus at {self.where}: {reason}")
+
+
+class AnsweredAmiss(StoreUnreachable):
+    """Milvus answered, with an error of its own."""
 
 
 class _NotLoaded(ArtifactUnavailable):

@@ -83,8 +83,9 @@ def test_without_one_before_searches_wait_for_the_new_one(warehouse, own_milvus)
     own_milvus.start(own_milvus.log)
     assert wait_until(lambda: is_answered(vectors.current), 20)
     assert rescue(warehouse, vectors, live, NOW) is None
-    assert vectors.current() is None
-    assert follow(warehouse, vectors, MODEL).reason == "nothing is served yet"
+    assert vectors.current() == live.collection
+    assert "cannot be read" in follow(warehouse, vectors).reason
+    assert builds(warehouse)[live.collection] == "dropped"
     assert served(vectors) == [1, 2, 3, 4, 5, 6]
     vectors.close()
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from marketplace.errors import ArtifactUnavailable, ConfigurationError, InputRejected, NotFound, StoreUnreachable
 from marketplace.local.milvus import EmbeddedMilvus
@@ -15,6 +17,7 @@ from marketplace.local.network import free_port, wait_until
 from marketplace.search.asking import Filters
 from marketplace.storage.milvus import Milvus
 from marketplace.storage.vector_filters import condition
+from marketplace.storage.vector_rows import clipped
 from marketplace.storage.vectors import VectorRow, Vectors
 from marketplace.storage.verification import verify
 
@@ -120,6 +123,22 @@ def test_a_search_can_be_for_products_with_or_without_a_picture(vectors):
         assert {hit.product_id for hit in hits} == {
             row.product_id for row in held if (row.image_url is not None) == pictured
         }
+
+
+BREAKING = st.sampled_from(
+    ["' or 1==1", '" or 1==1 or "', "\\", '\\"', '\\\\" or ""==""', "{x}", "ልብስ", "\0", "\u2028", "%"]
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(text=st.one_of(st.text(max_size=40), st.lists(BREAKING, min_size=1, max_size=3).map("".join)))
+def test_whatever_is_written_into_a_filter_finds_only_what_is_called_that(published, text):
+    query, named = unit_vectors(1, seed=9)[0], clipped(text, "category")
+    same = {row.product_id for row in rows() if clipped(row.category, "category") == named}
+    for filters in (of(categories=(text,)), of(categories=(text, text))):
+        assert {hit.product_id for hit in published.search(query, limit=COUNT, filters=filters)} == same
+    for filters in (of(city=text + "?"), of(country=text + "??"), of(currency=text + "???")):
+        assert published.search(query, limit=COUNT, filters=filters) == []
 
 
 def wanted_by(meets):
