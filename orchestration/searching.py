@@ -86,7 +86,10 @@ class Engine:
         return nearest(partial(self._nearest, vector), bare_weight=weigh_bare, limit=NEAR_DEPTH)
 
     def _nearest(self, vector: Vector, pictured: bool | None) -> list[Hit]:
-        return self._vectors.search(vector, limit=NEAR_DEPTH, pictured=pictured, model_version=self._encoder.version)
+        version = self._encoder.version
+        return self._vectors.search(
+            vector, limit=NEAR_DEPTH, filters=AVAILABLE, pictured=pictured, model_version=version
+        )
 
 
 def ranked(found: Witnesses, query: SearchQuery, weights: FusionWeights) -> list[int]:

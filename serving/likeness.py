@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from marketplace.errors import ArtifactUnavailable, ConfigurationError, NotFound, NotReady, StoreUnreachable
@@ -14,7 +14,7 @@ from marketplace.search.advice import Advice
 from marketplace.search.asking import Filters
 from marketplace.search.examples import moved
 from marketplace.search.nearness import nearest
-from marketplace.storage.vectors import MOST_HITS, Hit, Vectors
+from marketplace.storage.vectors import Hit, Vectors
 from models.embedding.vectors import Vectors as Vector
 from serving.breaker import Breaker
 from serving.encoder import WarmEncoder
@@ -169,39 +169,16 @@ class Likeness:
 
     def _searched(self, meant: Meant, filters: Filters, limit: int, exclude: Sequence[int]) -> list[Hit]:
         def search(pictured: bool | None) -> list[Hit]:
-            return found_under(
-                self._vectors, meant.vector, filters, limit, exclude=exclude, pictured=pictured, version=meant.encoder
+            return self._vectors.search(
+                meant.vector,
+                limit=limit,
+                filters=filters,
+                exclude=exclude,
+                pictured=pictured,
+                model_version=meant.encoder,
             )
 
         return nearest(search, bare_weight=meant.bare_weight, limit=limit)
-
-
-def found_under(
-    vectors: Vectors,
-    vector: Vector,
-    filters: Filters,
-    limit: int,
-    *,
-    exclude: Sequence[int],
-    pictured: bool | None,
-    version: str | None,
-) -> list[Hit]:
-    """The nearest products as far as the collection knows the filters; of what it does not know, more are fetched.
-
-    Postgres looks at every filter again afterwards.
-    """
-    category = filters.categories[0] if len(filters.categories) == 1 else None
-    known = Filters(categories=filters.categories[:1] if category else (), seller_id=filters.seller_id)
-    is_known = replace(filters, in_stock=True) == known
-    return vectors.search(
-        vector,
-        limit=limit if is_known else MOST_HITS,
-        category=category,
-        seller_id=filters.seller_id,
-        exclude=exclude,
-        pictured=pictured,
-        model_version=version,
-    )
 
 
 def why_without(error: Exception) -> str:

@@ -50,4 +50,5 @@ def lab_of(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def _tents(values: NDArray[np.float64]) -> NDArray[np.float64]:
     places = np.clip(values, 0, 1)[:, None] * (BINS - 1)
-    return np.maximum(0, 1 - np.abs(places - np.arange(BINS)))
+    tents: NDArray[np.float64] = np.maximum(0, 1 - np.abs(places - np.arange(BINS)))
+    return tents
