@@ -40,6 +40,7 @@ from serving.routes import (
     recommendations,
     review_page,
     search,
+    search_page,
     sellers,
     storefront,
     suggestions,
@@ -110,6 +111,7 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
         health,
         media,
         storefront,
+        search_page,
         review_page,
     ):
         app.include_router(noun.router)

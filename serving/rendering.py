@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from marketplace.catalog.history import price_text
 from marketplace.catalog.prices import format_price
+from marketplace.search.fusion import TUNED
 from serving.dependencies import USER_ID
 from serving.presenting import chat_about, seller_page
 from serving.reviewing import in_words
@@ -26,19 +29,28 @@ PAGES = Path(__file__).parent / "pages"
 STATIC = PAGES / "static"
 LOADING_PAGE = {"Cache-Control": "private, no-cache"}
 FOREVER = "public, max-age=31536000, immutable"
+_VERSION = re.compile(r"^[0-9a-f]{12}/")
 _USER_ID = re.compile(USER_ID)
 _ETHIOPIC = re.compile(r"[\u1200-\u137f]")
 _ARABIC = re.compile(r"[\u0600-\u06ff]")
 
 
 class Files(StaticFiles):
-    """The storefront's own files; an address with a version never changes, so browsers keep it."""
+    """The storefront's own files, under `/static/` and, to be kept for ever, under `/static/<version>/`.
+
+    The version is a folder, so that modules of script that import each other by relative addresses stay within it.
+    """
+
+    def get_path(self, scope: Scope) -> str:
+        """Where the file lies, whatever version its address names: a page that is open still finds its files."""
+        return _VERSION.sub("", super().get_path(scope))
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         """As StaticFiles, with the time it may be kept."""
         answer = super().file_response(*args, **kwargs)
         scope = next(value for value in (*args, *kwargs.values()) if isinstance(value, dict))
-        answer.headers["Cache-Control"] = FOREVER if b"v=" in scope["query_string"] else "no-cache"
+        is_current = f"/static/{version()}/" in scope["path"]
+        answer.headers["Cache-Control"] = FOREVER if is_current else "no-cache"
         return answer
 
 
@@ -66,11 +78,24 @@ def shopper_of(request: Request) -> str | None:
     return shopper if _USER_ID.fullmatch(shopper) else None
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1)
+def version() -> str:
+    """Twelve digits that differ when any file of ours does."""
+    digest = hashlib.sha256()
+    for file in sorted(one for one in STATIC.rglob("*") if one.is_file()):
+        digest.update(file.relative_to(STATIC).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def asset(name: str) -> str:
     """The address of a file of ours; another content has another address."""
-    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
-    return f"/static/{name}?v={digest}"
+    return f"/static/{version()}/{name}"
+
+
+@lru_cache(maxsize=1)
+def modules() -> list[str]:
+    """The storefront's modules of script, which pages announce so that none waits for another to ask for it."""
+    return sorted(file.relative_to(STATIC).as_posix() for file in (STATIC / "modules").glob("*.js"))
 
 
 def language_of(text: str) -> Markup:
@@ -89,7 +114,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["asset"] = asset
+    environment.globals.update(asset=asset, modules=modules, photo_weight=TUNED.picture)
     environment.filters.update(
         price=format_price,
         lang=language_of,
@@ -100,6 +125,7 @@ def _environment() -> Environment:
         ago=ago,
         price_text=price_text,
         reason=in_words,
+        plain=plain,
         without_none=without_none,
     )
     return environment
@@ -132,3 +158,8 @@ def label(category: str) -> str:
 def without_none(values: dict[str, Any]) -> dict[str, Any]:
     """The values that are there."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def plain(amount: Decimal | float | None) -> str | None:
+    """An amount as a form holds it: "1299", "0.5"; None where there is none."""
+    return None if amount is None else f"{Decimal(str(amount)).normalize():f}"

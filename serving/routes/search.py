@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, ImmutableMultiDict, UploadFile
 from starlette.exceptions import HTTPException
 
 from marketplace.errors import InputRejected
@@ -40,13 +40,13 @@ async def photo_query(request: Request) -> SearchQuery:
     """The search that a form asks for, words and photo both being optional."""
     async with request.form(max_files=1, max_fields=FORM_FIELDS) as form:
         try:
-            asked = SearchAsked.model_validate(_fields(form))
+            asked = SearchAsked.model_validate(fields_of(form))
         except ValidationError as error:
             raise _refused(error) from error
-        return asked.query(await _image(form))
+        return asked.query(await image_of(form))
 
 
-def _fields(form: FormData) -> dict[str, Any]:
+def fields_of(form: ImmutableMultiDict[str, Any]) -> dict[str, Any]:
     """The form's texts under their names; the storefront calls its words `q`, and empty means not given."""
     fields: dict[str, Any] = {}
     for name in form:
@@ -64,7 +64,14 @@ def _fields(form: FormData) -> dict[str, Any]:
     return fields
 
 
-async def _image(form: FormData) -> bytes | None:
+async def image_of(form: FormData) -> bytes | None:
+    """The photo in the form, None without one.
+
+    Raises
+    ------
+    InputRejected
+        If it is a text.
+    """
     image = form.get("image")
     if isinstance(image, UploadFile):
         return await image.read() or None

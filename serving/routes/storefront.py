@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from marketplace.errors import ArtifactUnavailable, InputRejected
-from marketplace.search.asking import Filters, SearchQuery
 from marketplace.storage.history import versions_of
 from marketplace.storage.ladder import Suggestions, suggest
 from marketplace.storage.matches import offers_of
 from marketplace.storage.shelf import ShelfPage, browse, categories, product_of, seller_of
 from serving.cursors import cursor_of, place_of
-from serving.dependencies import TEXT, USER_ID, CategoryFilter, Cursor, NowDep, ProductId, SellerId, Shop, ShopDep
-from serving.findings import Findings
+from serving.dependencies import USER_ID, CategoryFilter, Cursor, NowDep, ProductId, SellerId, Shop, ShopDep
 from serving.presenting import REASONS
 from serving.price_line import price_line
-from serving.problems import said
 from serving.rendering import error_page, render, shopper_of
 from serving.routes.recommendations import demo_shoppers
-from serving.routes.search import photo_query
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 PAGE = 24
@@ -30,7 +25,6 @@ CHIPS = 24
 PRICES = 40
 YEAR = 31_536_000
 Piece = Annotated[bool, Query(description="only the cards, for a page that is open already")]
-Words = Annotated[str, Query(max_length=300, pattern=TEXT)]
 
 
 @router.get("/")
@@ -53,30 +47,6 @@ def show_home(
         category=category,
         categories=categories(shop.warehouse, limit=CHIPS),
     )
-
-
-@router.get("/search")
-def show_search(
-    request: Request, shop: ShopDep, q: Words = "", category: CategoryFilter = None, piece: Piece = False
-) -> Response:
-    """What was found by words."""
-    if not q.strip():
-        return RedirectResponse("/", 303)
-    filters = Filters(categories=() if category is None else (category,))
-    return _findings(request, shop, SearchQuery(text=q.strip(), filters=filters, limit=2 * PAGE), piece=piece)
-
-
-@router.post("/search")
-def show_photo_search(
-    request: Request,
-    shop: ShopDep,
-    query: Annotated[SearchQuery, Depends(photo_query)],
-    piece: Piece = False,
-) -> Response:
-    """What was found by a photo, and words if there were any."""
-    if query.image is None and query.text is None:
-        return RedirectResponse("/", 303)
-    return _findings(request, shop, query, piece=piece)
 
 
 @router.get("/products/{product_id}")
@@ -148,32 +118,6 @@ def show_robots() -> Response:
     """What crawlers may read."""
     hidden = "".join(f"Disallow: {path}\n" for path in ("/api/", "/search", "/heartbeat", "/review"))
     return Response(f"User-agent: *\n{hidden}", media_type="text/plain")
-
-
-def _findings(request: Request, shop: Shop, query: SearchQuery, *, piece: bool) -> Response:
-    template = "findings.html" if piece else "search.html"
-    category = next(iter(query.filters.categories), None)
-    values: dict[str, Any] = {"q": query.text or "", "category": category, "by_photo": query.image is not None}
-    try:
-        found = shop.finder.find(query)
-    except (InputRejected, ArtifactUnavailable) as error:
-        status = 422 if isinstance(error, InputRejected) else 503
-        return render(request, template, status=status, **values, **_groups(shop, None), refusal=said(error))
-    if found.degraded:
-        shop.metrics.degraded.labels("search").inc()
-    return render(request, template, **values, **_groups(shop, found))
-
-
-def _groups(shop: Shop, found: Findings | None) -> dict[str, Any]:
-    """The findings in two groups: what holds every word, and what comes close."""
-    items = found.items if found else ()
-    return {
-        "exact": [item.product for item in items if "words" in item.matched],
-        "close": [item.product for item in items if "words" not in item.matched],
-        "reason": found.reason if found else None,
-        "pictures": shop.pictures,
-        "categories": () if items else categories(shop.warehouse, limit=ROW),
-    }
 
 
 def _shelf(shop: Shop, page: ShelfPage, path: str, query: dict[str, str | None]) -> dict[str, Any]:
