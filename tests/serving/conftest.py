@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
+from marketplace.ingestion.browser import FLAGS, chromium
 from marketplace.local.market import SampleMarket, draw_market
 from marketplace.local.milvus import EmbeddedMilvus
-from marketplace.local.network import free_port, wait_until
+from marketplace.local.network import LOOPBACK, answers, free_port, wait_until
 from marketplace.local.postgres import EmbeddedPostgres
 from marketplace.settings import Settings
 from marketplace.storage.images import Images
@@ -107,6 +111,48 @@ def fresh(nowhere: Settings, encoder: Encoder) -> Iterator[TestClient]:
     """The app over an empty database without Milvus; for tests that write."""
     with TestClient(create_app(nowhere, load=lambda: encoder), raise_server_exceptions=False) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def address(market: Market, encoder: Encoder) -> Iterator[str]:
+    """Where the app over the market listens."""
+    port = free_port()
+    settings = market.settings.model_copy(update={"public_url": f"http://{LOOPBACK}:{port}"})
+    app = create_app(settings, load=lambda: encoder)
+    server = uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    assert wait_until(lambda: answers(port), 20)
+    yield settings.public_url
+    server.should_exit = True
+    thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium(""), args=list(FLAGS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A fresh shopper's page, on which nothing may go wrong; WhatsApp is answered here, not on the net."""
+    context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
+    context.route("https://wa.me/**", _whatsapp)
+    opened = context.new_page()
+    wrong: list[str] = []
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    yield opened
+    context.close()
+    assert wrong == []
+
+
+def _whatsapp(route: Route) -> None:
+    route.fulfill(status=200, content_type="text/html", body="<title>WhatsApp</title>")
 
 
 def until_encoder(client: TestClient, said: str) -> None:

@@ -2,68 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
-import uvicorn
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from marketplace.ingestion.browser import FLAGS, chromium
-from marketplace.local.network import LOOPBACK, answers, free_port, wait_until
-from marketplace.local.pictures import draw_picture
+from marketplace.local.network import wait_until
 from marketplace.storage.quality import judge_products
 from marketplace.storage.tables import interactions, leads, product_quality, product_reviews
-from models.embedding.encoder import Encoder
-from serving.app import create_app
 from tests.serving import world
 from tests.serving.conftest import Market
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def address(market: Market, encoder: Encoder) -> Iterator[str]:
-    """Where the app listens."""
-    port = free_port()
-    settings = market.settings.model_copy(update={"public_url": f"http://{LOOPBACK}:{port}"})
-    app = create_app(settings, load=lambda: encoder)
-    server = uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    assert wait_until(lambda: answers(port), 20)
-    yield settings.public_url
-    server.should_exit = True
-    thread.join(20)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium."""
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium(""), args=list(FLAGS))
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    """A fresh shopper's page, on which nothing may go wrong; WhatsApp is answered here, not on the net."""
-    context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
-    context.route("https://wa.me/**", whatsapp)
-    opened = context.new_page()
-    wrong: list[str] = []
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-    yield opened
-    context.close()
-    assert wrong == []
-
-
-def whatsapp(route: Route) -> None:
-    route.fulfill(status=200, content_type="text/html", body="<title>WhatsApp</title>")
 
 
 def recorded(market: Market, user_id: str) -> set[tuple[str, int, str]]:
@@ -91,35 +40,6 @@ def test_scrolling_shows_the_whole_market_without_one_card_upon_another(page: Pa
             beside = one["x"] + one["width"] <= other["x"] + 1 or other["x"] + other["width"] <= one["x"] + 1
             above = one["y"] + one["height"] <= other["y"] + 1 or other["y"] + other["height"] <= one["y"] + 1
             assert beside or above
-
-
-def test_a_photo_finds_its_product_and_words_narrow_it(page: Page, market: Market, tmp_path: Path) -> None:
-    product = next(one for one in market.drawn.products if one.has_picture and one.in_stock and not one.is_junk)
-    photo = tmp_path / "photo.jpg"
-    photo.write_bytes(draw_picture(product))
-    page.goto("/")
-    page.locator("#photo").set_input_files(photo)
-    expect(page.locator("#found-title")).to_have_text("Looks like your photo")
-    expect(page.locator(".chosen img")).to_be_visible()
-    first = page.locator("#findings .card").first
-    copies = {market.drawn.product_id(one) for one in market.drawn.products if one.copies == product.ref}
-    assert int(first.get_attribute("data-product") or 0) in {market.drawn.product_id(product)} | copies
-    page.get_by_label("Search by words").fill(product.title)
-    page.get_by_label("Search by words").press("Enter")
-    expect(page.locator("#found-title")).to_contain_text(product.title)
-    page.get_by_label("Take the photo away").click()
-    page.wait_for_url("**/search?q=*")
-
-
-def test_a_file_that_is_no_photo_is_refused_in_words(browser: Browser, address: str, tmp_path: Path) -> None:
-    text = tmp_path / "letter.jpg"
-    text.write_text("Dear seller")
-    context = browser.new_context(base_url=address)
-    page = context.new_page()
-    page.goto("/")
-    page.locator("#photo").set_input_files(text)
-    expect(page.get_by_role("alert")).to_contain_text("This search could not be done")
-    context.close()
 
 
 def test_dark_colours_stay_after_a_reload(page: Page) -> None:
@@ -182,17 +102,6 @@ def test_the_market_can_be_used_with_the_keyboard_alone(page: Page) -> None:
     page.locator(".grid .card a").first.focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/products/*")
-
-
-@pytest.mark.parametrize("width", [320, 390, 768])
-def test_nothing_sticks_out_on_a_narrow_screen(page: Page, market: Market, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 800})
-    for path in ("/", "/search?q=dress", f"/products/{market.fit[0]}", "/docs"):
-        page.goto(path)
-        wide = (
-            "[...document.querySelectorAll('body *')].filter(e => !e.closest('.chips, .row, .api pre, .unseen, .skip'))"
-        )
-        assert page.evaluate(f"Math.max(...{wide}.map(e => e.getBoundingClientRect().right))") <= width + 1
 
 
 def test_without_script_the_market_still_sells(browser: Browser, address: str) -> None:

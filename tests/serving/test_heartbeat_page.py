@@ -205,7 +205,7 @@ def with_prices(warehouse: Warehouse, seller: Seller) -> int:
 
 
 def test_a_products_page_folds_its_prices_away(fresh: TestClient, warehouse: Warehouse, amina: Seller) -> None:
-    fold = page_of(fresh, f"/products/{with_prices(warehouse, amina)}").xpath("//details")[0]
+    fold = page_of(fresh, f"/products/{with_prices(warehouse, amina)}").xpath("//details[@class='fold']")[0]
     prices = [one.text_content() for one in fold.xpath(".//li/strong")]
     assert prices == ["KSh 900", "KSh 700 - 740", "No price", "KSh 990", "KSh 850"]
     assert "KSh 700 - 740 to KSh 990" in text_of(fold, ".")
