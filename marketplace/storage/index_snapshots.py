@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from marketplace.storage.index_records import IndexBuild, one_at_a_time, record,
 from marketplace.storage.index_source import checksum_of, input_hash_of, source_of
 from marketplace.storage.index_types import INDEX_TYPES, IndexType
 from marketplace.storage.tables import index_snapshots
-from marketplace.storage.upkeep import differences, mend
+from marketplace.storage.upkeep import catch_up, differences, mend
 from marketplace.storage.vector_rows import DIMENSIONS, LAYOUT, NO_PRICE, TOLD_BY, VectorRow, fingerprint
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
@@ -62,7 +62,7 @@ class Snapshot:
 def back_up(
     warehouse: Warehouse, vectors: Vectors, file: Path, *, now: datetime, step: Step = lambda done, total: None
 ) -> Snapshot:
-    """The live collection as a Parquet file, with its SHA-256 beside it as FILE.sha256.
+    """The live collection, brought up to date, as a Parquet file, with its SHA-256 beside it as FILE.sha256.
 
     The file appears under its name only when it is whole.
 
@@ -80,9 +80,14 @@ def back_up(
         live = live_build(warehouse, vectors, now)
         if live is None:
             raise ArtifactUnavailable("no index is served, so there is nothing to back up")
+        catch_up(warehouse, vectors, live)
+        mend(warehouse, vectors, live, differences(warehouse, vectors, live))
+        with source_of(warehouse, live.model_version) as source:
+            held = [row.product_id for row in source.rows()]
         marks: list[int] = []
         with pq.ParquetWriter(partial, _arrow_schema(pa), compression="zstd") as writer:
-            for page in vectors.milvus.pages(live.collection, [*FIELDS], "product_id >= 0", PIECE):
+            for ids in _pieces(held):
+                page = sorted(vectors.entities(live.collection, ids), key=lambda row: int(row["product_id"]))
                 writer.write_table(pa.table(_columns(page), schema=_arrow_schema(pa)))
                 marks += [int(row["fingerprint"]) for row in page]
                 step(len(marks), live.products)
@@ -233,6 +238,11 @@ def _row(kept: Mapping[str, Any]) -> VectorRow:
         last_hydrated_at=kept["last_hydrated_at"],
         model_version=kept["model_version"],
     )
+
+
+def _pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), PIECE):
+        yield ids[start : start + PIECE]
 
 
 def _columns(page: Any) -> dict[str, list[Any]]:

@@ -106,9 +106,12 @@ def carry(warehouse: Warehouse, vectors: Vectors, collection: str, product_ids: 
 
 def differences(warehouse: Warehouse, vectors: Vectors, build: IndexBuild) -> Differences:
     """Where the collection and Postgres do not agree, told by every row's fingerprint."""
-    held = dict(vectors.fingerprints(build.collection))
+    found = vectors.count(build.collection)
     with source_of(warehouse, build.model_version) as source:
         wanted = {row.product_id: int(row.unchecked()["fingerprint"]) for row in source.rows()}
+    held = vectors.kept(build.collection, wanted)
+    if found > len(held):
+        held |= vectors.kept(build.collection, vectors.strangers(build.collection, wanted, found - len(held)))
     return Differences(
         build.collection,
         len(wanted),

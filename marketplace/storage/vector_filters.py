@@ -13,7 +13,7 @@ import numpy as np
 
 from marketplace.catalog.prices import minor_digits
 from marketplace.search.asking import Filters
-from marketplace.storage.vector_rows import clipped
+from marketplace.storage.vector_rows import cleaned, clipped
 
 EVERYTHING = Filters(in_stock=False)
 
@@ -76,16 +76,17 @@ def _places(filters: Filters) -> list[str]:
         parts.append(f"category in {literal([clipped(name, 'category') for name in filters.categories])}")
     if filters.seller_id is not None:
         parts.append(f"seller_id == {_whole(filters.seller_id)}")
-    for field, text in (("country", filters.country), ("city", filters.city)):
-        if text is not None:
-            parts.append(f"{field} == {literal(clipped(text, field))}")
+    if filters.country is not None:
+        parts.append(f"country == {literal(cleaned(filters.country))}")
+    if filters.city is not None:
+        parts.append(f"city == {literal(clipped(filters.city, 'city'))}")
     return parts
 
 
 def _prices(filters: Filters) -> list[str]:
     if filters.currency is None:
         return []
-    parts = [f"currency == {literal(clipped(filters.currency, 'currency'))}"]
+    parts = [f"currency == {literal(cleaned(filters.currency))}"]
     if filters.least_minor is not None:
         parts.append(f"price >= {literal(_major(filters.least_minor, filters.currency))}")
     if filters.most_minor is not None:

@@ -126,9 +126,14 @@ def schema() -> Any:
 
 def clipped(text: str, field: str) -> str:
     """The text without control characters, cut between characters so that it fits the field."""
-    if not text.isprintable():
-        text = "".join(" " if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
-    return text.encode()[: TEXT_BYTES[field]].decode(errors="ignore")
+    return cleaned(text).encode()[: TEXT_BYTES[field]].decode(errors="ignore")
+
+
+def cleaned(text: str) -> str:
+    """The text with a space for each control character and half a pair."""
+    if text.isprintable():
+        return text
+    return "".join(" " if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
 
 
 def unit_vector(vector: NDArray[np.float32], whose: str) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -46,6 +46,9 @@ MOST_SHARES = 256
 # Upkeep reads back what it wrote with Strong consistency, so searches need not wait for the newest writes:
 # on a standalone server that wait is 0.2 s a search.
 SETTLED = "Eventually"
+# Waits for what this process wrote and for nothing else. Upkeep writes alone, and counts with Strong consistency first.
+READ_OWN_WRITES = "Session"
+TRIES = 10
 EMBEDDED = "milvus_lite"
 
 
@@ -235,24 +238,34 @@ class Vectors:
             self.milvus.ask("flush", collection, seconds=SLOW_SECONDS)
 
     def kept(self, collection: str, product_ids: Collection[int]) -> dict[int, int]:
-        """The fingerprints of those products that the collection has, newest writes included."""
+        """The fingerprints of those products that the collection has, writes of this process included."""
         found: dict[int, int] = {}
         for ids in _batches(product_ids, BATCH):
-            for row in self._query(collection, ids, ["fingerprint"], "Strong"):
+            for row in self._query(collection, ids, ["fingerprint"], READ_OWN_WRITES):
                 found[int(row["product_id"])] = int(row["fingerprint"])
         return found
 
     def entities(self, collection: str, product_ids: Sequence[int]) -> list[Mapping[str, Any]]:
-        """Whole rows as they are stored, vectors included, newest writes too."""
+        """Whole rows as they are stored, vectors included, writes of this process too."""
         return self._query(
-            collection, product_ids, [*TOLD_BY, "embedding", "last_hydrated_at", "fingerprint"], "Strong"
+            collection, product_ids, [*TOLD_BY, "embedding", "last_hydrated_at", "fingerprint"], READ_OWN_WRITES
         )
 
-    def fingerprints(self, collection: str) -> Iterator[tuple[int, int]]:
-        """Product id and fingerprint of every row of the collection, in no order."""
-        for page in self.milvus.pages(collection, ["product_id", "fingerprint"], "product_id >= 0"):
-            for row in page:
-                yield int(row["product_id"]), int(row["fingerprint"])
+    def strangers(self, collection: str, known: Container[int], count: int) -> list[int]:
+        """So many products of the collection that are not among the known ones, by id.
+
+        Raises
+        ------
+        StoreUnreachable
+            If they do not show themselves: a server of 2.3 goes through a collection as it was some moments ago.
+        """
+        for _ in range(TRIES):
+            pages = self.milvus.pages(collection, ["product_id"], "product_id >= 0")
+            found = {int(row["product_id"]) for page in pages for row in page}
+            if len(unknown := sorted(one for one in found if one not in known)) == count:
+                return unknown
+            time.sleep(1)
+        raise StoreUnreachable(f"{collection} holds {count} products too many, but does not say which")
 
     def search(
         self,
