@@ -35,8 +35,7 @@ def spread_of_colours(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     tents = [_tents(scaled[:, axis]) for axis in range(3)]  # (pixels, 4) each
     pairs = (tents[1][:, :, None] * tents[2][:, None, :]).reshape(len(pixels), BINS * BINS)
     shares = (tents[0].T @ pairs).ravel() / len(pixels)
-    spread: NDArray[np.float32] = np.sqrt(shares / shares.sum()).astype(np.float32)
-    return spread
+    return np.asarray(np.sqrt(shares / shares.sum()), dtype=np.float32)
 
 
 def lab_of(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -44,11 +43,9 @@ def lab_of(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     ratios = _LINEAR[pixels] @ _SRGB_TO_XYZ.T / _WHITE
     roots = np.where(ratios > 0.008856, np.cbrt(ratios), 7.787 * ratios + 16 / 116)
     x, y, z = roots.T
-    lab: NDArray[np.float64] = np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
-    return lab
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
 
 
 def _tents(values: NDArray[np.float64]) -> NDArray[np.float64]:
     places = np.clip(values, 0, 1)[:, None] * (BINS - 1)
-    tents: NDArray[np.float64] = np.maximum(0, 1 - np.abs(places - np.arange(BINS)))
-    return tents
+    return np.asarray(np.maximum(0, 1 - np.abs(places - np.arange(BINS))), dtype=np.float64)

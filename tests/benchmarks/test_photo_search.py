@@ -23,5 +23,6 @@ def test_shelf_photos_find_their_products_better_than_with_plain_features(real_i
     encoder = CompactEncoder(threads=2)
     found, _ = measured(shelf, lambda images: encoder.embed_products(images, [""] * len(images)))
     assert len(shelf.photos) == 296
-    assert found == pytest.approx((0.405, 0.720, 0.807), abs=0.01)
+    assert found[0] >= 0.45
+    assert found[1] >= 0.75
     assert all(ours > plain for ours, plain in zip(found, PLAIN_FEATURES, strict=True))
