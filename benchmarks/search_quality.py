@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,8 @@ from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
 from models.embedding.encoder import Encoder
 from models.embedding.loading import load_encoder
+from models.embedding.vectors import Vectors as Rows
+from models.embedding.vectors import concatenated, hybrid
 from models.retrieval.bootstrap import difference
 from models.retrieval.evaluation import SCORE, Report, evaluate
 from models.retrieval.metrics import DEPTH, graded, ndcg
@@ -225,12 +227,39 @@ def tune(stage: Stage) -> None:
         show("weighted, the weights in use", judged(gathered, kept[False], "weighted", asdict(TUNED)))
 
 
+class AskedOnce:
+    """The encoder, asked once for each photo and each text; the two are put together anew for every weight."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.version, self.has_shared_space = encoder.version, encoder.has_shared_space
+        self.embed_products = encoder.embed_products
+        self._alone = cache(encoder.embed_query)
+        self._encoder = encoder
+        self._is_proven = False
+
+    def embed_query(self, image: bytes | None, text: str | None, *, image_weight: float | None = None) -> Rows:
+        """The vector that the encoder itself would give."""
+        if image is None or text is None:
+            return self._alone(image, text)
+        photo, words = self._alone(image, None), self._alone(None, text)
+        if self.has_shared_space:
+            found = hybrid(photo, words, image_weight=image_weight)
+        else:
+            found = concatenated(photo[: len(photo) // 2], words[len(words) // 2 :], image_weight=image_weight)
+        if not self._is_proven:
+            np.testing.assert_allclose(
+                found, self._encoder.embed_query(image, text, image_weight=image_weight), atol=1e-5
+            )
+            self._is_proven = True
+        return found
+
+
 Gathered = dict[tuple[str, float], Witnesses]
 
 
 def gather(stage: Stage, queries: Sequence[GoldenQuery]) -> Gathered:
     """What was found for each query, by its name and the weight of its photo."""
-    engine = Engine(stage.warehouse, stage.vectors, stage.encoder)
+    engine = Engine(stage.warehouse, stage.vectors, AskedOnce(stage.encoder))
     found: Gathered = {}
     for query in queries:
         for picture in GRID["picture"]:
