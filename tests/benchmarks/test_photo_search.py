@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from benchmarks.photo_search import measured, read_shelf, recalls
 from models.embedding.compact import CompactEncoder
