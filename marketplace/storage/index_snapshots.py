@@ -84,6 +84,7 @@ def back_up(
         mend(warehouse, vectors, live, differences(warehouse, vectors, live))
         with source_of(warehouse, live.model_version) as source:
             held = [row.product_id for row in source.rows()]
+        vectors.count(live.collection)  # what was just mended is read below
         marks: list[int] = []
         with pq.ParquetWriter(partial, _arrow_schema(pa), compression="zstd") as writer:
             for ids in _pieces(held):

@@ -22,7 +22,8 @@ CHANNEL = {
 }
 SLOW_SECONDS = 1800.0  # to insert, flush, index or load a whole collection
 _NOT_LOADED = 101
-_JUST_RELEASED = "collection not found[collection="  # a standalone server says so while its query node lets go
+# A standalone server says so while its query node lets go of what the alias stood for a moment ago.
+_JUST_RELEASED = ("collection not found[collection=", "channel not found[channel=")
 _NOT_FOUND = (100, 1600)  # collection, alias
 _CONNECTION_FAILED = 2
 _AWAY = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
@@ -129,7 +130,7 @@ class Milvus:
         reason = str(message).strip().splitlines()[0] if str(message).strip() else str(code)
         if getattr(code, "name", "") in _REFUSED:
             return ConfigurationError(f"Milvus at {self.where} does not take SOKO_MILVUS_TOKEN: {reason}")
-        if code == _NOT_LOADED or _JUST_RELEASED in reason:
+        if code == _NOT_LOADED or any(said in reason for said in _JUST_RELEASED):
             return _NotLoaded(f"Milvus at {self.where}: {reason}")
         if code in _NOT_FOUND:
             return ArtifactUnavailable(f"Milvus at {self.where}: {reason}")

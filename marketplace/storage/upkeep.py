@@ -109,7 +109,7 @@ def differences(warehouse: Warehouse, vectors: Vectors, build: IndexBuild) -> Di
     found = vectors.count(build.collection)
     with source_of(warehouse, build.model_version) as source:
         wanted = {row.product_id: int(row.unchecked()["fingerprint"]) for row in source.rows()}
-    held = vectors.kept(build.collection, wanted)
+    held = vectors.kept(build.collection, wanted, is_caught_up=True)
     if found > len(held):
         held |= vectors.kept(build.collection, vectors.strangers(build.collection, wanted, found - len(held)))
     return Differences(

@@ -41,13 +41,14 @@ PARTITIONS = 16
 FIRST_BREADTH = 64  # before the right one was measured
 BROAD_SHARE = 0.5  # taken for conditions that most products meet, where counting costs more than it saves
 SERVED_SECONDS = 2.0
+GRACE_SECONDS = 2.0
 SHARE_SECONDS = 60.0
 MOST_SHARES = 256
 # Upkeep reads back what it wrote with Strong consistency, so searches need not wait for the newest writes:
 # on a standalone server that wait is 0.2 s a search.
 SETTLED = "Eventually"
-# Waits for what this process wrote and for nothing else. Upkeep writes alone, and counts with Strong consistency first.
-READ_OWN_WRITES = "Session"
+# For many reads after one with Strong consistency by who writes alone: each would wait as long for nothing new.
+CAUGHT_UP = "Session"
 TRIES = 10
 EMBEDDED = "milvus_lite"
 
@@ -193,7 +194,13 @@ class Vectors:
         self.milvus.ask("drop_collection", collection, seconds=SLOW_SECONDS)
 
     def release(self, collection: str) -> None:
-        """Free the memory of a collection that is kept but not served; publishing loads it again."""
+        """Free the memory of a collection that is kept but not served; publishing loads it again.
+
+        Searches that began before a switch still read the old one, and a server answers them in part while it lets
+        go of it, so it is given a moment first.
+        """
+        if not self.server().startswith(EMBEDDED):
+            time.sleep(GRACE_SECONDS)
         self.milvus.ask("release_collection", collection, seconds=SLOW_SECONDS)
 
     def collections(self) -> list[str]:
@@ -237,18 +244,21 @@ class Vectors:
         if self.server().startswith(EMBEDDED):
             self.milvus.ask("flush", collection, seconds=SLOW_SECONDS)
 
-    def kept(self, collection: str, product_ids: Collection[int]) -> dict[int, int]:
-        """The fingerprints of those products that the collection has, writes of this process included."""
+    def kept(self, collection: str, product_ids: Collection[int], *, is_caught_up: bool = False) -> dict[int, int]:
+        """The fingerprints of those products that the collection has, newest writes included.
+
+        With `is_caught_up`, for whoever counted the rows a moment ago and writes alone, without waiting for them.
+        """
         found: dict[int, int] = {}
         for ids in _batches(product_ids, BATCH):
-            for row in self._query(collection, ids, ["fingerprint"], READ_OWN_WRITES):
+            for row in self._query(collection, ids, ["fingerprint"], CAUGHT_UP if is_caught_up else "Strong"):
                 found[int(row["product_id"])] = int(row["fingerprint"])
         return found
 
     def entities(self, collection: str, product_ids: Sequence[int]) -> list[Mapping[str, Any]]:
-        """Whole rows as they are stored, vectors included, writes of this process too."""
+        """Whole rows as they are stored, vectors included, for whoever counted the rows a moment ago."""
         return self._query(
-            collection, product_ids, [*TOLD_BY, "embedding", "last_hydrated_at", "fingerprint"], READ_OWN_WRITES
+            collection, product_ids, [*TOLD_BY, "embedding", "last_hydrated_at", "fingerprint"], CAUGHT_UP
         )
 
     def strangers(self, collection: str, known: Container[int], count: int) -> list[int]:
