@@ -1,8 +1,9 @@
 """How quickly products become vectors: `python -m benchmarks.embedding [--data FOLDER]`.
 
 The peer is the published network in eager torch, one picture after the other on the same cores, looking at the same
-views and projected alike; it and ours take turns, and the ratio is of the medians. Then ours from bytes to vectors with
-decoding ahead, beside the network alone on pictures that are decoded already; and a catalogue embedded twice, the
+views and projected alike. It runs on one thread and on all, for its threads wait for each other and one is often the
+quicker; the quicker counts. It and ours take turns, and the ratio is of the medians. Then ours from bytes to vectors
+with decoding ahead, beside the network alone on pictures that are decoded already; and a catalogue embedded twice, the
 second time with 2 % of its pictures changed. Pictures are those of FOLDER, or of the sample market.
 """
 
@@ -41,7 +42,7 @@ from models.embedding.vectors import Vectors, normalised
 from models.embedding.views import Views
 from orchestration.embedding import embed_pending
 
-PICTURES = 48  # in the races
+PICTURES = 24  # in the races
 ROUNDS = 5
 CATALOGUE = 200
 CHANGED_SHARE = 0.02
@@ -51,12 +52,16 @@ NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
 class EagerPeer:
     """The network as published, one picture at a time, making the same vectors."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
         self._network = published_network(weights_file())
         self._projection = classifier_projection(self._network.state_dict()["_fc.weight"].numpy(), SHAPES)
 
     def __call__(self, prepared: list[Views]) -> Vectors:
         """Parts of the pictures, (pictures, 384)."""
+        import torch
+
+        torch.set_num_threads(self._threads)
         return np.stack([self._one(one) for one in prepared])
 
     def _one(self, views: Views) -> NDArray[np.float32]:
@@ -153,29 +158,34 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of photos; the sample market's pictures unless given")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
     options = parser.parse_args()
-    import torch
-
-    torch.set_num_threads(options.threads)
-    encoder, peer = CompactEncoder(threads=options.threads), EagerPeer()
+    encoder, one, all_threads = CompactEncoder(threads=options.threads), EagerPeer(1), EagerPeer(options.threads)
     pictures = pictures_of(options.data, PICTURES)
-    prepared = [encoder.prepared(one) for one in pictures]
-    cosines = (encoder.picture_parts(prepared) * peer(prepared)).sum(axis=1)
-    keyed = {str(number): one for number, one in enumerate(pictures)}
+    prepared = [encoder.prepared(picture) for picture in pictures]
+    cosines = (encoder.picture_parts(prepared) * one(prepared)).sum(axis=1)
+    keyed = {str(number): picture for number, picture in enumerate(pictures)}
 
     def from_bytes() -> None:
         for _ in read_pictures(encoder, keyed.__getitem__, keyed, decoders=options.threads):
             pass
 
-    alone = race({"eager": lambda: peer(prepared), "ours": lambda: encoder.picture_parts(prepared)})
-    ends = race({"model": lambda: encoder.picture_parts(prepared), "bytes": from_bytes})
-    query = race({"query": lambda: encoder.embed_query(pictures[0], None)})["query"]
-    print(f"{len(pictures)} pictures, {options.threads} threads, {encoder.version}")
-    print(f"eager torch, one by one    {len(pictures) / alone['eager']:8.1f} pictures/s")
-    print(f"ours                       {len(pictures) / alone['ours']:8.1f} pictures/s")
-    print(f"ours / eager               {alone['eager'] / alone['ours']:8.2f}  (goal 4)")
+    taken = race(
+        {
+            "one": lambda: one(prepared),
+            "all": lambda: all_threads(prepared),
+            "ours": lambda: encoder.picture_parts(prepared),
+            "bytes": from_bytes,
+            "query": lambda: encoder.embed_query(pictures[0], None),
+        }
+    )
+    eager = min(taken["one"], taken["all"])
+    print(f"{len(pictures)} pictures of two views, {options.threads} threads, {encoder.version}")
+    print(f"eager torch, one thread    {len(pictures) / taken['one']:8.1f} pictures/s")
+    print(f"eager torch, all threads   {len(pictures) / taken['all']:8.1f} pictures/s")
+    print(f"ours                       {len(pictures) / taken['ours']:8.1f} pictures/s")
+    print(f"ours / eager               {eager / taken['ours']:8.2f}  (goal 4)")
     print(f"cosine, least and mean     {cosines.min():.6f} {cosines.mean():.6f}  (goal 0.999)")
-    print(f"bytes to vector / model    {ends['model'] / ends['bytes']:8.2f}  (goal 0.8)")
-    print(f"one photo query            {1000 * query:8.0f} ms  (goal 150)")
+    print(f"bytes to vector / model    {taken['ours'] / taken['bytes']:8.2f}  (goal 0.8)")
+    print(f"one photo query            {1000 * taken['query']:8.0f} ms  (goal 150)")
     full, again = full_and_changed(encoder, pictures_of(options.data, CATALOGUE))
     print(f"2 % changed / full         {again / full:8.3f}  (goal 0.05); {again:.1f} s and {full:.1f} s")
 

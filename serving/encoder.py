@@ -58,8 +58,8 @@ class WarmEncoder:
         """What to multiply the cosine of words and a product without a picture by."""
         return 1.0 if self._encoder is None else bare_weight(self._encoder)
 
-    def embed(self, image: bytes | None, text: str | None, image_weight: float | None = None) -> tuple[Vector, str]:
-        """The query's vector and the version of the encoder that made it.
+    def embed(self, image: bytes | None, text: str | None, *, image_weight: float | None = None) -> tuple[Vector, str]:
+        """The query's vector and the version of the encoder that made it; `image_weight` is the photo's share.
 
         Raises
         ------

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from marketplace.catalog.titles import ReadTitle, contradiction, read_title
 
 LEAST_SCORE = 0.66
-LEAST_PICTURE = 0.85  # cosine of pictures, for titles that name a kind of thing and no particular one
+LEAST_PICTURE = 0.86  # cosine of pictures, for titles that name a kind of thing and no particular one
 LARGEST_BLOCK = 60  # products that share a word; what more of them share does not tell them apart
 RAREST = 4  # words of a title by which others are looked for
 CODE_WEIGHT = 2.0
