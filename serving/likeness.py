@@ -106,7 +106,7 @@ class Likeness:
         """
         vector, encoder = None, None
         if wanted.image is not None or wanted.text:
-            vector, encoder = self._encoder.embed(wanted.image, wanted.text, wanted.image_weight)
+            vector, encoder = self._encoder.embed(wanted.image, wanted.text, image_weight=wanted.image_weight)
         named = tuple(one for one in (wanted.product_id, *wanted.like, *wanted.unlike) if one is not None)
         published = self._ask(lambda: self._vectors.vectors_of(named), deadline) if named else {}
         if wanted.product_id is not None:
