@@ -1,10 +1,10 @@
 """Search by words in five ways of writing: Postgres' own full text, BM25 alone, and BM25 with the lexicon.
 
 `python -m benchmarks.word_search [--queries FILE] [--misses] [--scale N]`. The sample market of all kinds of sellers is
-put into an embedded Postgres, and every labelled query is asked three times: of `shelf.find_words` (text search
-configuration `simple`, words by their beginning), of the inverted index with the query's own words and their
-inflections only, and of the whole. recall@10 is out of the ten that could be found where more answer. `--scale N`
-times queries among N products instead, most of them copies of a fortieth.
+put into an embedded Postgres, and every labelled query is asked three times: of Postgres' full text (configuration
+`simple`, words by their beginning, products that hold every word first), of the inverted index with the query's own
+words and their inflections only, and of the whole. recall@10 is out of the ten that could be found where more answer.
+`--scale N` times queries among N products instead, most of them copies of a fortieth.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import math
 import random
+import re
 import statistics
 import tempfile
 import time
@@ -32,8 +33,8 @@ from marketplace.local.network import free_port
 from marketplace.local.postgres import EmbeddedPostgres
 from marketplace.search.asking import Filters
 from marketplace.search.understanding import INFLECTED, MARK, understood
+from marketplace.storage.filtering import on_the_shelf
 from marketplace.storage.keywords import find_terms, read_query
-from marketplace.storage.shelf import find_words
 from marketplace.storage.suggestions import refresh_suggestions, suggest
 from marketplace.storage.tables import product_quality, products, sellers
 from marketplace.storage.warehouse import Warehouse
@@ -44,6 +45,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DEEP = 50
 COPIES = 40
 MOST_SUGGESTED = 50_000
+HELD = "to_tsvector('simple', products.title || ' ' || products.category || ' ' || products.description)"
 _SAME = "seller_id, title, category, description, price_minor, currency, price_kind, content_hash, first_seen_at"
 _SEEN = "last_seen_at, last_hydrated_at, updated_at"
 # The products again under other ids, without their being read again.
@@ -168,9 +170,25 @@ def _verdict_row(product_id: int) -> dict[str, object]:
 
 
 def full_text(warehouse: Warehouse, text: str) -> list[int]:
-    """What Postgres' full text finds."""
-    found = find_words(warehouse, text, limit=DEEP)
-    return [*found.every_word, *found.some_words]
+    """What Postgres' full text finds: the products that hold every word, then those that hold some."""
+    words = re.findall(r"\w+", text.casefold())
+    every, some = (sa.func.to_tsquery("simple", f" {sign} ".join(map(_beginning, words))) for sign in ("&", "|"))
+    held = sa.literal_column(HELD)
+    statement = (
+        on_the_shelf(products.c.product_id)
+        .where(held.op("@@")(some))
+        .order_by(held.op("@@")(every).desc(), sa.func.ts_rank(held, some).desc(), products.c.product_id)
+        .limit(DEEP)
+    )
+    with warehouse.reading() as connection:
+        return list(connection.execute(statement).scalars())
+
+
+def _beginning(word: str) -> str:
+    """The word in Postgres' query language: short ones whole or with an s, longer ones by their beginning."""
+    forms = [f"'{word}':*"] if len(word) > 3 else [f"'{word}'", f"'{word}s'"]
+    singular = [f"'{word[:-1]}'"] if len(word) > 3 and word.endswith("s") else []
+    return f"({' | '.join([*forms, *singular])})"
 
 
 def words_alone(warehouse: Warehouse, text: str) -> list[int]:

@@ -1,8 +1,7 @@
-"""What shoppers may see: products that are judged fit and still sold, and the ways to find them by words."""
+"""What shoppers may see: products that are judged fit and still sold."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,14 +17,6 @@ from marketplace.storage.priced import PRICE, price_from
 from marketplace.storage.tables import product_quality, products, sellers
 from marketplace.storage.warehouse import Warehouse
 
-MOST_WORDS = 12
-SHORTEST_BEGINNING = 4  # shorter ones begin too many words: "for" is no forest
-SHORTEST_SINGULAR = 3
-# Words that only join others.
-ENGLISH = ("a", "an", "and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to", "with")
-SWAHILI = ("cha", "kwa", "la", "na", "ni", "vya", "wa", "ya", "za")
-LINKING = frozenset(ENGLISH + SWAHILI)
-_WORD = re.compile(r"\w+")
 _DAY = sa.func.date_trunc("day", products.c.first_seen_at)
 AVAILABLE = Filters()
 
@@ -83,14 +74,6 @@ class Category:
 
     name: str
     products: int
-
-
-@dataclass(frozen=True, slots=True)
-class WordMatches:
-    """Products that hold every word of a query, and those that hold only some, best first."""
-
-    every_word: tuple[int, ...]
-    some_words: tuple[int, ...]
 
 
 def browse(
@@ -176,48 +159,6 @@ def seller_of(warehouse: Warehouse, seller_id: int) -> ShelfSeller:
     if row is None:
         raise NotFound(f"seller {seller_id} is not known")
     return _seller(row)
-
-
-def find_words(warehouse: Warehouse, text: str, *, limit: int, filters: Filters = AVAILABLE) -> WordMatches:
-    """Products that hold the query's words in title, category or description, a word being its beginning.
-
-    No stemming but the English plural: titles come in many languages, and a beginning serves them all.
-    """
-    words = _WORD.findall(text.casefold())[:MOST_WORDS]
-    words = [word for word in words if word not in LINKING] or words
-    if not words:
-        return WordMatches((), ())
-    every, some = (sa.func.to_tsquery("simple", _tsquery(words, sign)) for sign in ("&", "|"))
-    has_all = products.c.words.op("@@")(every)
-    in_title = sa.func.to_tsvector("simple", products.c.title).op("@@")(every)
-    statement = (
-        meeting(_products(), filters)
-        .add_columns(has_all.label("has_all"))
-        .where(products.c.words.op("@@")(some))
-        .order_by(
-            has_all.desc(),
-            in_title.desc(),
-            products.c.image_sha256.is_(None),
-            sa.func.ts_rank(products.c.words, some).desc(),
-            products.c.product_id,
-        )
-        .limit(limit)
-    )
-    with warehouse.reading() as connection:
-        rows = connection.execute(statement).all()
-    every_word = tuple(row.product_id for row in rows if row.has_all)
-    return WordMatches(every_word, tuple(row.product_id for row in rows if not row.has_all))
-
-
-def _tsquery(words: Sequence[str], sign: str) -> str:
-    return f" {sign} ".join(f"({' | '.join(_forms(word))})" for word in words)
-
-
-def _forms(word: str) -> list[str]:
-    """The word in Postgres' query language, as it may stand in a title: short ones whole, longer ones by beginning."""
-    forms = [f"'{word}':*"] if len(word) >= SHORTEST_BEGINNING else [f"'{word}'", f"'{word}s'"]
-    singular = [word.removesuffix(ending) for ending in ("s", "es") if word.endswith(ending)]
-    return forms + [f"'{one}'" for one in singular if len(one) >= SHORTEST_SINGULAR]
 
 
 def _products() -> sa.Select[Any]:

@@ -7,7 +7,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Computed,
     DateTime,
     Double,
     ForeignKey,
@@ -23,7 +22,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
 
 metadata = MetaData(
     naming_convention={
@@ -202,13 +201,6 @@ products = Table(
     CheckConstraint("price_minor >= 0", name="price_not_negative"),
     CheckConstraint("(price_minor is null) = (currency is null)", name="price_has_currency"),
     Index(None, "category"),
-    Column(
-        "words",
-        TSVECTOR,
-        Computed("to_tsvector('simple', title || ' ' || category || ' ' || description)", persisted=True),
-        comment="what keyword search reads",
-    ),
-    Index(None, "words", postgresql_using="gin"),
     schema="catalog",
 )
 
