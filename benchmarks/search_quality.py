@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from fastapi.testclient import TestClient
@@ -35,20 +36,21 @@ from marketplace.search.fusion import TUNED, FusionWeights
 from marketplace.search.golden import GoldenQuery, GoldenSet
 from marketplace.settings import Settings
 from marketplace.storage.catalog import add_seller
-from marketplace.storage.embeddings import pending, store
 from marketplace.storage.images import Images
 from marketplace.storage.index_state import follow_catalog
 from marketplace.storage.quality import judge_products
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
+from marketplace.storage.word_index import refresh_terms
 from models.embedding.encoder import Encoder
 from models.embedding.loading import load_encoder
+from models.embedding.vectors import IMAGE_WEIGHT, concatenated, hybrid
 from models.embedding.vectors import Vectors as Rows
-from models.embedding.vectors import concatenated, hybrid
 from models.retrieval.bootstrap import difference
 from models.retrieval.evaluation import SCORE, Report, evaluate
 from models.retrieval.metrics import DEPTH, graded, ndcg
 from models.retrieval.tuning import Tuned, Weighing, tuned
+from orchestration.embedding import embed_pending
 from orchestration.judging import answered, asked_of, on_the_shelf, spanned
 from orchestration.searching import Engine, Witnesses, ranked
 from serving.app import create_app
@@ -60,7 +62,6 @@ GRID = {
     "picture": (0.4, 0.5, 0.6, 0.7, 0.8),
 }
 SHOWN = (SCORE, "recall_at_10", "mrr", "hit_at_1", "hit_at_5")
-BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +154,15 @@ def take_in(warehouse: Warehouse, images: Images, settings: Settings, seller: Se
 
 
 def index(warehouse: Warehouse, images: Images, vectors: Vectors, encoder: Encoder, settings: Settings) -> int:
-    """How many products are served, all of them embedded with their pictures."""
-    now = datetime.now(UTC)
-    waiting = pending(warehouse, encoder.version)
-    if bare := [one.product_id for one in waiting if one.image_sha256 is None]:
-        raise SystemExit(f"{len(bare)} of {len(waiting)} products have no picture")
-    for start in range(0, len(waiting), BATCH):
-        batch = waiting[start : start + BATCH]
-        pictures = [images.read(one.image_sha256) if one.image_sha256 else None for one in batch]
-        store(warehouse, encoder.version, batch, encoder.embed_products(pictures, [one.text for one in batch]), now=now)
-    return follow_catalog(warehouse, vectors, encoder.version, index_type=settings.index_type, now=now).products
+    """How many products are served, their words read, and all of them embedded with their pictures."""
+    refresh_terms(warehouse)
+    done = embed_pending(warehouse, images, encoder)
+    if done.unread:
+        raise SystemExit(f"{len(done.unread)} of {done.products} products have a picture that cannot be read")
+    followed = follow_catalog(
+        warehouse, vectors, encoder.version, index_type=settings.index_type, now=datetime.now(UTC)
+    )
+    return followed.build.products
 
 
 def of_the_market(market: SampleMarket, folder: Path) -> list[tuple[Seller, list[FolderProduct]]]:
@@ -242,10 +242,11 @@ class AskedOnce:
         if image is None or text is None:
             return self._alone(image, text)
         photo, words = self._alone(image, None), self._alone(None, text)
+        weight = IMAGE_WEIGHT if image_weight is None else image_weight
         if self.has_shared_space:
-            found = hybrid(photo, words, image_weight=image_weight)
+            found = hybrid(photo, words, weight)
         else:
-            found = concatenated(photo[: len(photo) // 2], words[len(words) // 2 :], image_weight=image_weight)
+            found = concatenated(photo[: len(photo) // 2], words[len(words) // 2 :], weight)
         if not self._is_proven:
             np.testing.assert_allclose(
                 found, self._encoder.embed_query(image, text, image_weight=image_weight), atol=1e-5
@@ -259,7 +260,7 @@ Gathered = dict[tuple[str, float], Witnesses]
 
 def gather(stage: Stage, queries: Sequence[GoldenQuery]) -> Gathered:
     """What was found for each query, by its name and the weight of its photo."""
-    engine = Engine(stage.warehouse, stage.vectors, AskedOnce(stage.encoder))
+    engine = Engine(stage.warehouse, stage.vectors, cast("Encoder", AskedOnce(stage.encoder)))
     found: Gathered = {}
     for query in queries:
         for picture in GRID["picture"]:
