@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from marketplace.errors import InputRejected, NotFound
 from marketplace.search.advice import Advice
-from marketplace.search.asking import SearchQuery
+from marketplace.search.asking import Filters, SearchQuery
 from marketplace.search.fusion import FusionWeights
 from marketplace.search.nearness import DEPTH, NEAR_DEPTH
 from marketplace.search.understanding import Understood
 from marketplace.storage.images import Images
 from marketplace.storage.keywords import read_query
-from marketplace.storage.shelf import ShelfProduct, product_of
+from marketplace.storage.shelf import ShelfProduct, on_shelf, product_of
 from marketplace.storage.warehouse import Warehouse
 from serving.likeness import Wanted
 from serving.photo_queries import Photo, PhotoQueries
 
+TITLES = 3  # of liked products that stand in for them while vectors are away
+ANY_STOCK = Filters(in_stock=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The query, its words, what is wanted of vectors, and products that it knows already."""
+    """The query, its words, what is wanted of vectors, and products that it knows already.
+
+    `phash` is of its photo, which finds the very same one where vectors cannot be asked.
+    """
 
     query: SearchQuery
     words: Understood | None
     wanted: Wanted
     exclude: tuple[int, ...]
     advice: tuple[Advice, ...] = ()
+    phash: int | None = None
 
     @property
     def depth(self) -> int:
@@ -85,7 +92,17 @@ class Questions:
         weight_of_both = weight if image and text else None
         wanted = Wanted(image, text, weight_of_both, like=query.like, unlike=query.unlike)
         words = read_query(self._warehouse, text) if text else None
-        return Asked(query, words, wanted, _known(query), photo.judged.advice if photo else ())
+        advice, phash = (photo.judged.advice, photo.phash) if photo else ((), None)
+        return Asked(query, words, wanted, _known(query), advice, phash)
+
+    def without_vectors(self, asked: Asked) -> Asked:
+        """The query as Postgres alone can answer it: where it has no words, by the titles of the products it names."""
+        if asked.words is not None:
+            return asked
+        query = asked.query
+        named = list(query.like[:TITLES]) if query.product_id is None else [query.product_id]
+        titles = " ".join(one.title for one in on_shelf(self._warehouse, named, ANY_STOCK))
+        return replace(asked, words=read_query(self._warehouse, titles)) if titles else asked
 
     def _photo_of(self, product: ShelfProduct, query: SearchQuery) -> Photo | None:
         """The product's picture, None where it has none or its file is missing."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from threading import BoundedSemaphore, Thread
+from threading import Thread
 from typing import Literal
 
 from marketplace.errors import MarketplaceError, NotReady
 from models.embedding.encoder import Encoder
 from models.embedding.likeness import bare_weight, least_likeness
 from models.embedding.vectors import Vectors as Vector
+from serving.turns import Turns
 
 log = logging.getLogger(__name__)
 AT_ONCE = 2
+WAITING = 8
 PATIENCE_SECONDS = 5.0
 
 
@@ -24,7 +26,7 @@ class WarmEncoder:
         self._load = load
         self._encoder: Encoder | None = None
         self._failure = ""
-        self._slots = BoundedSemaphore(AT_ONCE)
+        self._turns = Turns(AT_ONCE, waiting=WAITING, refusal="too many searches at once; try again in a few seconds")
         self._thread = Thread(target=self._warm, name="encoder", daemon=True)
 
     def start(self) -> None:
@@ -58,8 +60,17 @@ class WarmEncoder:
         """What to multiply the cosine of words and a product without a picture by."""
         return 1.0 if self._encoder is None else bare_weight(self._encoder)
 
-    def embed(self, image: bytes | None, text: str | None, *, image_weight: float | None = None) -> tuple[Vector, str]:
+    def embed(
+        self,
+        image: bytes | None,
+        text: str | None,
+        *,
+        image_weight: float | None = None,
+        patience: float = PATIENCE_SECONDS,
+    ) -> tuple[Vector, str]:
         """The query's vector and the version of the encoder that made it; `image_weight` is the photo's share.
+
+        `patience` is how many seconds a query waits for its turn.
 
         Raises
         ------
@@ -69,12 +80,8 @@ class WarmEncoder:
         encoder = self._encoder
         if encoder is None:
             raise NotReady(self._failure or "the encoder is still loading; try again in a few seconds")
-        if not self._slots.acquire(timeout=PATIENCE_SECONDS):
-            raise NotReady("too many searches at once; try again in a few seconds")
-        try:
+        with self._turns.one(patience):
             return encoder.embed_query(image, text, image_weight=image_weight), encoder.version
-        finally:
-            self._slots.release()
 
     def _warm(self) -> None:
         try:

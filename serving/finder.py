@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from marketplace.errors import NotFound
+from marketplace.search.advice import Advice
 from marketplace.search.asking import Filters, SearchQuery
 from marketplace.search.candidates import Candidate, at_most_per_seller, ordered
 from marketplace.search.collapse import collapsed
@@ -51,7 +52,7 @@ class Finder:
         self._warehouse = warehouse
         self._likeness = Likeness(vectors, encoder, seconds=seconds)
         self._questions = Questions(warehouse, images, weights)
-        self._gatherer = Gatherer(warehouse, self._likeness, weights)
+        self._gatherer = Gatherer(warehouse, self._likeness, self._questions, weights)
         self._cursors = SearchCursors(cursor_key)
         self._encoders: dict[str, str | None] = {}
 
@@ -65,16 +66,17 @@ class Finder:
         NotFound
             If the product to search by is not known.
         NotReady
-            If only likeness could answer, and it cannot now.
+            If too many photos come at once.
         """
         if query.cursor is not None:
             return self._page(self._cursors.rest_of(query), query)
         asked, meant, reason = self._understood(query)
-        found = self._gatherer.gathered(asked, meant, query.filters, self._gatherer.deadline(asked), reason)
+        begun = self._gatherer.begun(asked, meant, query.filters, reason)
+        found = self._gatherer.ended(asked, begun, self._gatherer.deadline(asked))
         page = self._page(self._rest(query, found), query)
-        facets, reason = self._facets(asked, meant, found) if query.facets else (None, found.reason)
-        advice = (*asked.advice, *(meant.advice if meant else ()))
-        return replace(page, facets=facets, reason=reason, advice=advice, words=asked.words if query.text else None)
+        facets = self._facets(asked, meant, found) if query.facets else None
+        advice = (*asked.advice, *(meant.advice if meant else ()), *_advice_without(asked, found))
+        return replace(page, facets=facets, advice=advice, words=asked.words if query.text else None)
 
     def similar(
         self, product_id: int, *, limit: int, threshold: float, filters: Filters = AVAILABLE, collapse: bool = False
@@ -87,9 +89,9 @@ class Finder:
             If the product is not known.
         """
         product = product_of(self._warehouse, product_id)
-        deadline = self._likeness.deadline(alone=False)
         try:
-            meant = self._likeness.meant(Wanted(product_id=product_id), deadline)
+            meant = self._likeness.meant(Wanted(product_id=product_id), alone=False)
+            deadline = self._likeness.deadline(alone=False)
             pending = self._likeness.begin(meant, filters, limit=NEAR_DEPTH, exclude=[product_id])
             nearest = self._likeness.end(pending, deadline)
         except (*AWAY, NotFound) as error:
@@ -130,17 +132,26 @@ class Finder:
         encoder = self._encoder_of(found.index)
         return Rest(places, query.filters, len(groups), found.is_all, found.reason, encoder, found.index)
 
-    def _facets(self, asked: Asked, meant: Meant | None, found: Gathered) -> tuple[dict[FacetName, Facet], str | None]:
-        """Every facet, counted over what matches with its own filters lifted, and why any of it is degraded."""
+    def _facets(self, asked: Asked, meant: Meant | None, found: Gathered) -> dict[FacetName, Facet]:
+        """Every facet, counted over what matches with its own filters lifted.
+
+        They are asked for all at once, and wait together as long as a search does. What does not come in time is
+        counted by words alone, and is not exact.
+        """
         chosen = asked.query.filters
-        deadline = self._gatherer.deadline(asked)
-        counted = {chosen: found}
-        for filters in dict.fromkeys(lifted(chosen, name) for name in NAMES):
-            if filters not in counted:
-                counted[filters] = self._gatherer.gathered(asked, meant, filters, deadline, found.reason)
-        reason = next((one.reason for one in counted.values() if one.reason), None)
-        by_name = {name: counted[lifted(chosen, name)] for name in NAMES}
-        return {name: facet(name, one.candidates, chosen, is_exact=one.is_all) for name, one in by_name.items()}, reason
+        wanted = [lifted(chosen, name) for name in NAMES]
+        meant = None if found.reason else meant
+        begun = [
+            self._gatherer.begun(asked, meant, one, found.reason) for one in dict.fromkeys(wanted) if one != chosen
+        ]
+        deadline = self._likeness.deadline(alone=False)
+        counted = {one.filters: self._gatherer.ended(asked, one, deadline, is_spare=True) for one in begun}
+        counted[chosen] = found
+        groups = {filters: _groups(one.candidates, collapse=asked.query.collapse) for filters, one in counted.items()}
+        return {
+            name: facet(name, groups[one], chosen, is_exact=counted[one].is_all)
+            for name, one in zip(NAMES, wanted, strict=True)
+        }
 
     def _encoder_of(self, index: str | None) -> str | None:
         """The encoder whose vectors a collection holds, looked up once for each."""
@@ -166,3 +177,8 @@ class Finder:
 
 def _groups(candidates: Sequence[Candidate], *, collapse: bool) -> list[tuple[Candidate, ...]]:
     return collapsed(candidates) if collapse else [(one,) for one in candidates]
+
+
+def _advice_without(asked: Asked, found: Gathered) -> tuple[Advice, ...]:
+    """What helps where a photo was sent that could not be compared."""
+    return (Advice("photo_not_compared"),) if found.reason and asked.wanted.image is not None else ()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from marketplace.errors import ArtifactUnavailable, ConfigurationError, NotReady, StoreUnreachable
+from marketplace.errors import ArtifactUnavailable, ConfigurationError, StoreUnreachable
 from marketplace.search.asking import Filters
 from marketplace.search.candidates import Candidate
 from marketplace.search.fusion import FusionWeights, fuse, near
 from marketplace.search.nearness import DEPTH
 from marketplace.storage.candidates import candidates_of
 from marketplace.storage.keywords import WordHit, find_terms
+from marketplace.storage.same_photo import showing
 from marketplace.storage.warehouse import Warehouse
-from serving.asked import Asked
-from serving.likeness import Likeness, Meant, Nearest, why_without
+from serving.asked import Asked, Questions
+from serving.likeness import Likeness, Meant, Nearest, Pending, why_without
 from serving.search_cursors import Match, Place
 
 NOTHING_NEAR = Nearest({}, None, is_all=True)
@@ -25,7 +26,8 @@ AWAY = (ArtifactUnavailable, StoreUnreachable, ConfigurationError)
 class Gathered:
     """Candidates in order of relevance, with what found them.
 
-    `is_all` where nothing that matches was left out; `reason` where a part of the search was away.
+    `is_all` where nothing that matches was left out; `reason` where a part of the search was away. `held` are those
+    that words found, or, `by_photo`, those that show the photo itself.
     """
 
     candidates: tuple[Candidate, ...]
@@ -35,20 +37,40 @@ class Gathered:
     index: str | None
     is_all: bool
     reason: str | None
+    by_photo: bool = False
 
     def place(self, product_id: int, *, is_first: bool) -> Place:
         """The product's place in the answer."""
+        return Place(
+            product_id, self.scores[product_id], self.cosines.get(product_id), self._held_by(product_id), is_first
+        )
+
+    def _held_by(self, product_id: int) -> Match | None:
         held = self.held.get(product_id)
-        words: Match | None = None if held is None else "words" if held.share >= 1 else "some_words"
-        return Place(product_id, self.scores[product_id], self.cosines.get(product_id), words, is_first)
+        if held is None:
+            return None
+        if self.by_photo:
+            return "photo"
+        return "words" if held.share >= 1 else "some_words"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A search under some filters whose nearest products are being looked for; `reason` where they are not."""
+
+    filters: Filters
+    floor: float
+    pending: Pending | None
+    reason: str | None
 
 
 class Gatherer:
     """Asks both sides of a search."""
 
-    def __init__(self, warehouse: Warehouse, likeness: Likeness, weights: FusionWeights) -> None:
+    def __init__(self, warehouse: Warehouse, likeness: Likeness, questions: Questions, weights: FusionWeights) -> None:
         self._warehouse = warehouse
         self._likeness = likeness
+        self._questions = questions
         self._weights = weights
 
     def meant(self, asked: Asked) -> tuple[Meant | None, str | None]:
@@ -58,43 +80,52 @@ class Gatherer:
         ------
         NotFound
             If nothing of what is wanted is in the index.
-        NotReady
-            If only likeness could answer, and it cannot now.
         """
         if asked.wanted.is_nothing:
             return None, None
         try:
-            return self._likeness.meant(asked.wanted, self.deadline(asked)), None
+            return self._likeness.meant(asked.wanted, alone=asked.words is None), None
         except AWAY as error:
-            return None, _without_likeness(asked, error)
+            return None, why_without(error)
 
     def deadline(self, asked: Asked) -> float:
         """The instant until which to wait for the index, from now."""
         return self._likeness.deadline(alone=asked.words is None)
 
-    def gathered(
-        self, asked: Asked, meant: Meant | None, filters: Filters, deadline: float, reason: str | None
-    ) -> Gathered:
-        """The candidates under the filters; `reason` is why `meant` is None where something is wanted.
+    def begun(self, asked: Asked, meant: Meant | None, filters: Filters, reason: str | None) -> Begun:
+        """The search under way; `reason` is why `meant` is None where something is wanted."""
+        if meant is None:
+            return Begun(filters, 0.0, None, reason)
+        try:
+            pending = self._likeness.begin(meant, filters, limit=asked.depth, exclude=asked.exclude)
+        except AWAY as error:
+            return Begun(filters, meant.floor, None, why_without(error))
+        return Begun(filters, meant.floor, pending, None)
 
-        Raises
-        ------
-        NotReady
-            If only likeness could answer, and it cannot now.
-        """
-        nearest, pending = NOTHING_NEAR, None
-        if meant is not None:
+    def ended(self, asked: Asked, begun: Begun, deadline: float, *, is_spare: bool = False) -> Gathered:
+        """The candidates; without vectors, those that Postgres finds by itself."""
+        words = self._by_words(asked, begun.filters)
+        nearest, reason = NOTHING_NEAR, begun.reason
+        if begun.pending is not None:
             try:
-                pending = self._likeness.begin(meant, filters, limit=asked.depth, exclude=asked.exclude)
+                nearest = self._likeness.end(begun.pending, deadline, is_spare=is_spare)
             except AWAY as error:
-                reason = _without_likeness(asked, error)
-        words = find_terms(self._warehouse, asked.words, filters=filters, limit=DEPTH) if asked.words else []
-        if pending is not None:
-            try:
-                nearest = self._likeness.end(pending, deadline)
-            except AWAY as error:
-                reason = _without_likeness(asked, error)
-        return self._ranked(asked, words, nearest, filters, meant.floor if meant else 0.0, reason)
+                reason = why_without(error)
+        if reason is not None and asked.words is None:
+            return self._without_vectors(asked, begun.filters, reason)
+        return self._ranked(asked, words, nearest, begun.filters, begun.floor, reason)
+
+    def _by_words(self, asked: Asked, filters: Filters) -> list[WordHit]:
+        return find_terms(self._warehouse, asked.words, filters=filters, limit=DEPTH) if asked.words else []
+
+    def _without_vectors(self, asked: Asked, filters: Filters, reason: str) -> Gathered:
+        """What finds a photo or products without their vectors: the photo's very likes, the products' titles."""
+        if asked.phash is not None:
+            same = showing(self._warehouse, asked.phash, filters=filters, limit=DEPTH)
+            held = [WordHit(product_id, agreeing, 1.0) for product_id, agreeing in same.items()]
+            return replace(self._ranked(asked, held, NOTHING_NEAR, filters, 0.0, reason), by_photo=True)
+        words = self._by_words(self._questions.without_vectors(asked), filters)
+        return self._ranked(asked, words, NOTHING_NEAR, filters, 0.0, reason)
 
     def _ranked(
         self,
@@ -124,18 +155,3 @@ class Gatherer:
             is_all=none_left and len(words) < DEPTH and len(order) <= DEPTH and reason is None,
             reason=reason,
         )
-
-
-def _without_likeness(asked: Asked, error: Exception) -> str:
-    """Why words answer alone.
-
-    Raises
-    ------
-    NotReady
-        If there are none.
-    """
-    reason = why_without(error)
-    if asked.words is None:
-        what = "photos" if asked.wanted.image is not None else "likeness"
-        raise NotReady(f"{what} cannot be searched now: {reason}") from error
-    return reason

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,7 +16,8 @@ from marketplace.search.nearness import nearest
 from marketplace.storage.vectors import Hit, Vectors
 from models.embedding.vectors import Vectors as Vector
 from serving.breaker import Breaker
-from serving.encoder import WarmEncoder
+from serving.breaker import Pending as Asked
+from serving.encoder import PATIENCE_SECONDS, WarmEncoder
 
 log = logging.getLogger(__name__)
 REST_SECONDS = 5.0
@@ -69,7 +69,7 @@ class Nearest:
     is_all: bool
 
 
-Pending = Future[Nearest]
+Pending = Asked[Nearest]
 
 
 class Likeness:
@@ -85,15 +85,15 @@ class Likeness:
         self._vectors = vectors
         self._encoder = encoder
         self._seconds = seconds
-        self._breaker = Breaker(rest_seconds=REST_SECONDS, threads=THREADS)
+        self._breaker = Breaker(rest_seconds=REST_SECONDS, threads=THREADS, patience=seconds)
         self._named: tuple[str | None, float] = (None, 0.0)
 
     def deadline(self, *, alone: bool) -> float:
         """The instant until which to wait; `alone` where nothing else could answer."""
         return time.monotonic() + (max(self._seconds, ALONE_SECONDS) if alone else self._seconds)
 
-    def meant(self, wanted: Wanted, deadline: float) -> Meant:
-        """What is wanted, as a vector.
+    def meant(self, wanted: Wanted, *, alone: bool) -> Meant:
+        """What is wanted, as a vector; `alone` where nothing else could answer.
 
         Raises
         ------
@@ -106,9 +106,14 @@ class Likeness:
         """
         vector, encoder = None, None
         if wanted.image is not None or wanted.text:
-            vector, encoder = self._encoder.embed(wanted.image, wanted.text, image_weight=wanted.image_weight)
+            vector, encoder = self._encoder.embed(
+                wanted.image,
+                wanted.text,
+                image_weight=wanted.image_weight,
+                patience=PATIENCE_SECONDS if alone else self._seconds,
+            )
         named = tuple(one for one in (wanted.product_id, *wanted.like, *wanted.unlike) if one is not None)
-        published = self._ask(lambda: self._vectors.vectors_of(named), deadline) if named else {}
+        published = self._ask(lambda: self._vectors.vectors_of(named), alone=alone) if named else {}
         if wanted.product_id is not None:
             if wanted.product_id not in published:
                 raise NotFound(f"product {wanted.product_id} is not in the index yet")
@@ -140,8 +145,10 @@ class Likeness:
 
         return self._breaker.begin(search)
 
-    def end(self, pending: Pending, deadline: float) -> Nearest:
+    def end(self, pending: Pending, deadline: float, *, is_spare: bool = False) -> Nearest:
         """The nearest products, if they come before the deadline.
+
+        A `is_spare` question is asked beside others of the same search, and its lateness says nothing of the index.
 
         Raises
         ------
@@ -150,14 +157,14 @@ class Likeness:
         ArtifactUnavailable
             If nothing is published, or of another encoder.
         """
-        return self._breaker.end(pending, deadline)
+        return self._breaker.end(pending, deadline, is_spare=is_spare)
 
     def close(self) -> None:
         """Wait for nothing any more."""
         self._breaker.close()
 
-    def _ask(self, question: Callable[[], T], deadline: float) -> T:
-        return self._breaker.end(self._breaker.begin(question), deadline)
+    def _ask(self, question: Callable[[], T], *, alone: bool) -> T:
+        return self._breaker.end(self._breaker.begin(question), self.deadline(alone=alone))
 
     def _index(self) -> str | None:
         """The collection that is served; a name is believed for a second, which saves a question at every search."""

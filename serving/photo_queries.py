@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from threading import BoundedSemaphore
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from marketplace.catalog.pictures import measure
-from marketplace.errors import NotReady
 from marketplace.search.advice import PhotoAdvice, advice_on
 from marketplace.search.asking import Box
 from marketplace.storage.images import QUALITY, reencoded
+from serving.turns import Turns
 
 DECODERS = 2
+WAITING = 4  # of the threads that answer; the others go on answering words
 PATIENCE_SECONDS = 5.0
 JUDGED_SIDE = 160
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A JPEG of at most 800 pixels a side, and what is wrong with it."""
+    """A JPEG of at most 800 pixels a side, what is wrong with it, and its perceptual hash."""
 
     jpeg: bytes
     judged: PhotoAdvice
+    phash: int
 
 
 class PhotoQueries:
@@ -33,7 +35,7 @@ class PhotoQueries:
 
     def __init__(self, *, max_pixels: int) -> None:
         self._max_pixels = max_pixels
-        self._decoding = BoundedSemaphore(DECODERS)
+        self._decoding = Turns(DECODERS, waiting=WAITING, refusal="too many photos at once; try again in a few seconds")
 
     def read(self, content: bytes, box: Box | None) -> Photo:
         """The photo, or the part of it in the box.
@@ -45,13 +47,10 @@ class PhotoQueries:
         NotReady
             If too many photos came at once.
         """
-        if not self._decoding.acquire(timeout=PATIENCE_SECONDS):
-            raise NotReady("too many photos at once; try again in a few seconds")
-        try:
+        with self._decoding.one(PATIENCE_SECONDS):
             jpeg = cropped(reencoded(content, max_pixels=self._max_pixels), box)
-            return Photo(jpeg, _judged(jpeg))
-        finally:
-            self._decoding.release()
+            measures = measure(jpeg)
+            return Photo(jpeg, advice_on(measures, _greys(jpeg)), measures.phash)
 
 
 def cropped(jpeg: bytes, box: Box | None) -> bytes:
@@ -68,8 +67,7 @@ def cropped(jpeg: bytes, box: Box | None) -> bytes:
     return target.getvalue()
 
 
-def _judged(jpeg: bytes) -> PhotoAdvice:
+def _greys(jpeg: bytes) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(jpeg)) as picture:
         picture.draft("L", (JUDGED_SIDE, JUDGED_SIDE))
-        grey = np.asarray(picture.convert("L"), np.uint8)
-    return advice_on(measure(jpeg), grey)
+        return np.asarray(picture.convert("L"), np.uint8)

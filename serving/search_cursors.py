@@ -19,13 +19,13 @@ from typing import Any, Literal
 from marketplace.errors import InputRejected
 from marketplace.search.asking import Filters, SearchQuery
 
-Match = Literal["words", "some_words", "likeness"]
+Match = Literal["words", "some_words", "photo", "likeness"]
 LONGEST = 12_000  # letters; 500 products take about 7,500
 FOREIGN = "cursor: not one that this service gave out; begin without one"
 OTHER_SEARCH = "cursor: it belongs to another search; begin without one"
 _MAC, _PLACE, _LENGTH = 12, 11, 2
 _STEPS = 65_534  # of a score or a cosine; one more stands for none
-_WORDS: tuple[Match | None, ...] = (None, "words", "some_words")
+_WORDS: tuple[Match | None, ...] = (None, "words", "some_words", "photo")
 
 
 @dataclass(frozen=True, slots=True)

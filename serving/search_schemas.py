@@ -147,7 +147,8 @@ class SearchHit(ProductShown):
     """A product that was found.
 
     `score` says how well it fits, 1 being what words and likeness both put first; `similarity` is its cosine to the
-    query where vectors found it; `matched` what it was found by; `also_at` names its near-duplicates.
+    query where vectors found it; `matched` what it was found by, `photo` being the very photo that was sent, which is
+    all that a photo finds while vectors are away; `also_at` names its near-duplicates.
     """
 
     score: float = Field(examples=[0.83])
@@ -197,7 +198,7 @@ class PriceFacet(BaseModel):
 
 
 class Facets(BaseModel):
-    """How many products each choice would leave, a facet's own filter being lifted."""
+    """How many products each choice would leave, a facet's own filter being lifted, and before `per_seller`."""
 
     categories: ValueFacet
     sellers: ValueFacet

@@ -23,6 +23,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "photo_tiny": "The photo is very small: send the original, no thumbnail, or mark a larger part of it.",
         "photo_screenshot": "This is a picture of a screen: mark the product in it, or save the picture itself.",
         "photo_text_heavy": "The photo is mostly writing: mark the product in it, or type the words instead.",
+        "photo_not_compared": "Photos cannot be compared at the moment: add words, or try again in a minute.",
         "example_unknown": "Some of the examples are not in the index, and were passed over.",
     }
 )

@@ -63,37 +63,41 @@ def lifted(filters: Filters, name: FacetName) -> Filters:
     return replace(filters, least_minor=None, most_minor=None)
 
 
-def facet(name: FacetName, candidates: Sequence[Candidate], filters: Filters, *, is_exact: bool) -> Facet:
-    """The candidates, found with the facet's own filters lifted, counted by it."""
+def facet(name: FacetName, groups: Sequence[Sequence[Candidate]], filters: Filters, *, is_exact: bool) -> Facet:
+    """What was found with the facet's own filters lifted, counted by it; a group of near-duplicates is one product."""
     if name == "prices":
-        return Facet(bands=price_bands(candidates, filters.currency), is_exact=is_exact)
+        return Facet(bands=price_bands(groups, filters.currency), is_exact=is_exact)
     key, label, chosen = _READ[name]
-    counts = Counter(value for one in candidates if (value := key(one)) not in (None, ""))
-    labels = {key(one): label(one) for one in candidates}
+    counts = Counter(value for group in groups for value in {key(one) for one in group} - {None, ""})
+    labels = {key(one): label(one) for group in groups for one in group}
     wanted = chosen(filters)
     order = sorted(counts, key=lambda value: (value not in wanted, -counts[value], str(labels[value])))[:MOST_VALUES]
     values = [Value(value, labels[value], counts[value], value in wanted) for value in order if value is not None]
     return Facet(values=tuple(sorted(values, key=lambda value: -value.products)), is_exact=is_exact)
 
 
-def price_bands(candidates: Iterable[Candidate], currency: str | None = None) -> tuple[Band, ...]:
+def price_bands(groups: Sequence[Sequence[Candidate]], currency: str | None = None) -> tuple[Band, ...]:
     """At most five ranges with round ends that hold about as many products each, of one currency.
 
-    Without a currency it is that of most candidates. Products of another currency are in no band.
+    Without a currency it is that of most products. Products of another currency are in no band.
     """
-    found = list(candidates)
-    money = currency or usual_currency(found)
-    amounts = sorted(one.price_minor for one in found if one.currency == money and one.price_minor is not None)
+    money = currency or usual_currency(one for group in groups for one in group)
+    priced = [
+        {one.price_minor for one in group if one.currency == money and one.price_minor is not None} for group in groups
+    ]
+    amounts = sorted(amount for group in priced for amount in group)
     if money is None or not amounts:
         return ()
     cuts = [amounts[len(amounts) * part // BANDS] for part in range(1, BANDS)]
     ends = sorted({end for end in map(_rounded, cuts) if amounts[0] < end <= amounts[-1]})
     ranges = zip([0, *ends], [*(end - 1 for end in ends), None], strict=True)
-    return tuple(Band(money, least, most, _within(amounts, least, most)) for least, most in ranges)
+    return tuple(
+        Band(money, least, most, sum(_has_within(group, least, most) for group in priced)) for least, most in ranges
+    )
 
 
-def _within(amounts: Iterable[int], least: int, most: int | None) -> int:
-    return sum(least <= amount and (most is None or amount <= most) for amount in amounts)
+def _has_within(amounts: Iterable[int], least: int, most: int | None) -> bool:
+    return any(least <= amount and (most is None or amount <= most) for amount in amounts)
 
 
 def _rounded(amount: int) -> int:

@@ -6,6 +6,7 @@ import io
 from threading import Event
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
@@ -108,14 +109,30 @@ def test_without_an_index_words_are_still_found_and_the_answer_says_so(without_i
     assert {tuple(item["matched"]) for item in answer["items"]} == {("words",)}
 
 
-def test_without_an_index_a_photo_alone_is_a_problem_that_says_why(without_index: TestClient, market: Market) -> None:
-    answer = by_photo(without_index, as_seen_by_a_phone(pictured(market)))
-    assert answer.status_code == 503
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert "photos cannot be searched now" in answer.json()["detail"]
+def test_without_an_index_a_photo_finds_the_products_that_show_it(without_index: TestClient, market: Market) -> None:
+    product = pictured(market)
+    answer = by_photo(without_index, draw_picture(product)).json()
+    assert answer["degraded"]
+    assert answer["reason"] == "the index of pictures and meanings does not answer"
+    assert market.drawn.product_id(product) in {item["product_id"] for item in answer["items"]}
+    assert {tuple(item["matched"]) for item in answer["items"]} == {("photo",)}
+    assert answer["advice"][0]["code"] == "photo_not_compared"
 
 
-def test_while_the_encoder_loads_words_are_found_and_photos_wait(market: Market, encoder: Encoder) -> None:
+def test_without_an_index_a_photo_of_something_else_finds_nothing_and_says_why(
+    without_index: TestClient, market: Market
+) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (200, 200, 3), np.uint8)
+    target = io.BytesIO()
+    Image.fromarray(noise).save(target, "JPEG")
+    answer = by_photo(without_index, target.getvalue(), facets="true")
+    assert answer.status_code == 200
+    assert answer.json()["items"] == []
+    assert answer.json()["degraded"]
+    assert answer.json()["versions"] == {"encoder": None, "index": None}
+
+
+def test_while_the_encoder_loads_words_are_found_and_photos_by_their_likes(market: Market, encoder: Encoder) -> None:
     may_load = Event()
 
     def load() -> Encoder:
@@ -125,15 +142,15 @@ def test_while_the_encoder_loads_words_are_found_and_photos_wait(market: Market,
     app = create_app(market.settings, load=load)
     with TestClient(app) as client:
         words = searched(client, "dress")
-        photo = by_photo(client, as_seen_by_a_phone(pictured(market)))
+        photo = by_photo(client, draw_picture(pictured(market)))
         ready = client.get("/health/ready").json()
         may_load.set()
         until_encoder(client, encoder.version)
         later = searched(client, "dress")
     assert words["degraded"]
     assert words["items"]
-    assert photo.status_code == 503
-    assert "still loading" in photo.json()["detail"]
+    assert "still loading" in photo.json()["reason"]
+    assert photo.json()["items"]
     assert ready["status"] == "degraded"
     assert not later["degraded"]
 

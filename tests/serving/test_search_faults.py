@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fastapi.testclient import TestClient
 
-from marketplace.errors import StoreUnreachable
+from marketplace.errors import NotReady, StoreUnreachable
 from marketplace.local.milvus import EmbeddedMilvus
 from marketplace.local.network import free_port, wait_until
 from marketplace.storage.images import Images
@@ -22,6 +22,7 @@ from marketplace.storage.vectors import Vectors
 from models.embedding.encoder import Encoder
 from serving.app import create_app
 from serving.breaker import Breaker
+from serving.turns import Turns
 from tests.serving import world
 from tests.serving.conftest import Market, until_encoder
 from tests.serving.test_search import as_seen_by_a_phone, by_photo, pictured, searched
@@ -70,20 +71,50 @@ def test_while_the_index_hangs_words_answer_all_the_same(market: Market, encoder
         assert answer["items"]
         assert answer["facets"]["categories"]["values"]
         assert answer["versions"] == {"encoder": None, "index": None}
-    assert likeness_alone.status_code == 503
-    assert likeness_alone.headers["retry-after"]
-    assert "photos cannot be searched now" in likeness_alone.json()["detail"]
+    assert likeness_alone.status_code == 200
+    assert likeness_alone.json()["degraded"]
     assert (similar["source"], similar["degraded"]) == ("same_category", True)
 
 
-def test_likeness_alone_is_a_503_that_says_when_to_try_again(without_index: TestClient, market: Market) -> None:
-    for body in ({"like": market.fit[:2]}, {"product_id": market.fit[0]}):
-        answer = without_index.post("/api/search", json=body)
-        assert answer.status_code == 503
-        assert answer.headers["retry-after"]
+def test_products_alone_are_found_by_their_titles_while_vectors_are_away(
+    without_index: TestClient, market: Market
+) -> None:
+    title = without_index.get(f"/api/products/{market.fit[0]}").json()["title"]
+    for body in (
+        {"like": market.fit[:1]},
+        {"product_id": market.fit[0]},
+        {"product_id": market.fit[0], "facets": True},
+    ):
+        answer = without_index.post("/api/search", json=body).json()
+        by_words = [one["product_id"] for one in searched(without_index, title, limit=100)["items"]]
+        found = [one["product_id"] for one in answer["items"]]
+        assert answer["degraded"]
+        assert found == [one for one in by_words if one != market.fit[0]][: len(found)]
     with_words = searched(without_index, "basket", like=market.fit[:2])
     assert with_words["degraded"]
     assert with_words["items"]
+
+
+class Slow:
+    """The encoder, taking longer than a search waits for the index."""
+
+    def __init__(self, encoder: Encoder, seconds: float) -> None:
+        self._encoder = encoder
+        self._seconds = seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def embed_query(self, *asked: Any, **more: Any) -> Any:
+        time.sleep(self._seconds)
+        return self._encoder.embed_query(*asked, **more)
+
+
+def test_the_index_is_not_blamed_for_a_slow_encoder(market: Market, encoder: Encoder) -> None:
+    slow = cast("Encoder", Slow(encoder, 1.5))
+    with app_over(market, slow, market.settings.milvus_uri, search_seconds=1.0) as client:
+        answers = [searched(client, "basket", like=market.fit[:2], facets=True) for _ in range(2)]
+    assert [answer["reason"] for answer in answers] == [None, None]
 
 
 def test_every_way_of_asking_with_words_survives_an_index_that_is_away(
@@ -162,6 +193,57 @@ def test_a_breaker_rests_after_a_late_answer_and_wakes_when_it_comes_after_all()
     with pytest.raises(StoreUnreachable, match="a moment ago"):
         breaker.begin(lambda: True)
     go.set()
-    assert late.result(30)
+    assert late.answer.result(30)
     assert breaker.end(breaker.begin(lambda: "awake"), deadline=in_good_time()) == "awake"
     breaker.close()
+
+
+def test_who_comes_with_no_time_left_does_not_blame_the_store() -> None:
+    breaker = Breaker(rest_seconds=3600.0, threads=2, patience=60.0)
+    go = Event()
+    asked = breaker.begin(lambda: go.wait(30))
+    with pytest.raises(StoreUnreachable, match="in time"):
+        breaker.end(asked, deadline=0.0)
+    go.set()
+    assert breaker.end(breaker.begin(lambda: "here"), deadline=in_good_time()) == "here"
+    breaker.close()
+
+
+def test_a_spare_question_that_comes_late_does_not_blame_the_store() -> None:
+    breaker = Breaker(rest_seconds=3600.0, threads=2)
+    go = Event()
+    asked = breaker.begin(lambda: go.wait(30))
+    with pytest.raises(StoreUnreachable, match="in time"):
+        breaker.end(asked, deadline=0.0, is_spare=True)
+    go.set()
+    assert breaker.end(breaker.begin(lambda: "here"), deadline=in_good_time()) == "here"
+    breaker.close()
+
+
+def test_who_finds_the_queue_full_is_sent_away_at_once() -> None:
+    turns = Turns(1, waiting=1, refusal="too many")
+    go = Event()
+    begun = Event()
+
+    def hold() -> None:
+        with turns.one(30):
+            begun.set()
+            go.wait(30)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(hold)
+        assert begun.wait(30)
+        second = pool.submit(hold)
+        assert wait_until(lambda: is_refused(turns), 30)
+        go.set()
+        first.result(30)
+        second.result(30)
+    assert not is_refused(turns)
+
+
+def is_refused(turns: Turns) -> bool:
+    try:
+        with turns.one(0.001):
+            return False
+    except NotReady:
+        return True

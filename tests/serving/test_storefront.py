@@ -320,7 +320,7 @@ def test_a_photo_is_searched_without_script(client: TestClient, market: Market) 
 
 
 def test_a_degraded_search_says_so_on_the_page(without_index: TestClient, market: Market) -> None:
-    assert "Found by keywords only for now" in page(without_index, "/search?q=dress").text_content()
+    assert "Found by words only for now" in page(without_index, "/search?q=dress").text_content()
     assert "Likeness cannot be told now" in page(without_index, f"/products/{market.fit[0]}").text_content()
 
 

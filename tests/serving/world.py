@@ -21,6 +21,7 @@ from marketplace.storage.catalog import add_seller
 from marketplace.storage.embeddings import pending, store
 from marketplace.storage.images import Images
 from marketplace.storage.index_builds import rebuild_index
+from marketplace.storage.pictures import measure_pictures
 from marketplace.storage.quality import judge_products
 from marketplace.storage.suggestions import refresh_suggestions
 from marketplace.storage.tables import interactions, leads
@@ -72,6 +73,7 @@ def settle(warehouse: Warehouse, images: Images, market: SampleMarket, *, now: d
         add_seller(warehouse, seller)
         catalogue = Catalogue(market.of(seller.handle))
         sync_seller(warehouse, images, settings, seller, source=catalogue, trigger="command", now=now, brake_share=1.0)
+    measure_pictures(warehouse, images, now=now)
     judge_products(warehouse, now)
     refresh_terms(warehouse)
     refresh_suggestions(warehouse)

@@ -25,6 +25,11 @@ def candidate(number: int, **changed: object) -> Candidate:
     return plain._replace(**changed)
 
 
+def alone(found):
+    """Each product as a group of its own."""
+    return [[one] for one in found]
+
+
 def ids(found):
     return [one.product_id for one in found]
 
@@ -118,7 +123,7 @@ def test_products_without_a_picture_are_never_taken_for_one():
 
 def test_a_facet_counts_choices_fullest_first_and_marks_the_chosen_one():
     found = [candidate(1), candidate(2, category="Bags"), candidate(3), candidate(4, category="")]
-    counted = facet("categories", found, Filters(categories=("Bags",)), is_exact=False)
+    counted = facet("categories", alone(found), Filters(categories=("Bags",)), is_exact=False)
     assert [(one.value, one.products, one.is_chosen) for one in counted.values] == [
         ("Baskets", 2, False),
         ("Bags", 1, True),
@@ -126,9 +131,18 @@ def test_a_facet_counts_choices_fullest_first_and_marks_the_chosen_one():
     assert not counted.is_exact
 
 
+def test_a_group_of_near_duplicates_counts_once_for_each_choice_it_offers():
+    offers = [candidate(1, city="Nairobi", price_minor=500), candidate(2, city="Mombasa", price_minor=600)]
+    groups = [offers, [candidate(3, price_minor=550)]]
+    categories, cities = (facet(name, groups, Filters(), is_exact=True).values for name in ("categories", "cities"))
+    assert [(one.value, one.products) for one in categories] == [("Baskets", 2)]
+    assert {one.value: one.products for one in cities} == {"Nairobi": 1, "Mombasa": 2}
+    assert sum(band.products for band in price_bands([offers])) == 1
+
+
 def test_stock_is_counted_both_ways():
     found = [candidate(1), candidate(2, in_stock=False), candidate(3)]
-    counted = facet("in_stock", found, Filters(), is_exact=True)
+    counted = facet("in_stock", alone(found), Filters(), is_exact=True)
     assert [(one.value, one.label, one.products, one.is_chosen) for one in counted.values] == [
         (True, "In stock", 2, True),
         (False, "Sold out", 1, False),
@@ -156,7 +170,7 @@ def test_a_facet_lifts_its_own_filters_and_no_others():
 
 def test_bands_have_round_ends():
     found = [candidate(number) for number in range(1, 101)]  # 10 to 1,000 shillings
-    assert [(band.least_minor, band.most_minor, band.products) for band in price_bands(found)] == [
+    assert [(band.least_minor, band.most_minor, band.products) for band in price_bands(alone(found))] == [
         (0, 19_999, 19),
         (20_000, 49_999, 30),
         (50_000, 99_999, 50),
@@ -165,8 +179,8 @@ def test_bands_have_round_ends():
 
 
 def test_one_price_makes_one_band_and_none_makes_none():
-    assert [band.products for band in price_bands([candidate(1)])] == [1]
-    assert price_bands([candidate(1, price_minor=None, currency=None)]) == ()
+    assert [band.products for band in price_bands([[candidate(1)]])] == [1]
+    assert price_bands([[candidate(1, price_minor=None, currency=None)]]) == ()
 
 
 def test_examples_pull_and_push():
