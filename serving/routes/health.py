@@ -66,8 +66,8 @@ def _postgres(shop: Shop) -> Part:
 def _encoder(shop: Shop) -> Part:
     details = {
         "ready": f"{shop.encoder.version}",
-        "loading": "loading; until then words are searched by keywords only, photos find only themselves",
-        "failed": "cannot be loaded, the log says why; words are searched by keywords only, photos find only themselves",
+        "loading": "loading; until then words find by keywords only, photos only themselves",
+        "failed": "cannot be loaded, the log says why; words find by keywords only, photos only themselves",
     }
     state = shop.encoder.state
     return Part(state="ready" if state == "ready" else "degraded", detail=details[state])
