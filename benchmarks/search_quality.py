@@ -59,6 +59,7 @@ DOCUMENTED = FusionWeights()
 GRID = {
     "some_words": (0.0, 0.25, 0.5, 0.75, 1.0),
     "likeness": (0.25, 0.5, 1.0, 2.0, 4.0),
+    "photo_likeness": (0.5, 1.0, 2.0, 4.0, 8.0),
     "picture": (0.4, 0.5, 0.6, 0.7, 0.8),
 }
 SHOWN = (SCORE, "recall_at_10", "mrr", "hit_at_1", "hit_at_5")
@@ -284,8 +285,11 @@ def scored(gathered: Gathered, queries: Sequence[GoldenQuery], fusion: str, weig
 def rankings(gathered: Gathered, queries: Sequence[GoldenQuery], fusion: str, weights: Weighing) -> list[list[int]]:
     """What each query finds under some weights."""
     chosen = FusionWeights(**weights)
-    asked = SearchQuery(text="any", fusion="rrf" if fusion == "rrf" else "weighted", limit=DEPTH)
-    return [ranked(gathered[query.name, chosen.picture], asked, chosen) for query in queries]
+    plain = SearchQuery(fusion="rrf" if fusion == "rrf" else "weighted", limit=DEPTH)
+    with_photo = replace(plain, image=b"any")
+    return [
+        ranked(gathered[query.name, chosen.picture], with_photo if query.photo else plain, chosen) for query in queries
+    ]
 
 
 def told(found: Tuned, fusion: str) -> None:

@@ -94,5 +94,6 @@ class Engine:
 
 def ranked(found: Witnesses, query: SearchQuery, weights: FusionWeights) -> list[int]:
     """The products, best first, under some weights."""
-    order = fuse(found.words, found.likeness, floor=found.floor, by=query.fusion, weights=weights)
+    chosen = weights.beside(photo=query.image is not None)
+    order = fuse(found.words, found.likeness, floor=found.floor, by=query.fusion, weights=chosen)
     return [one.product_id for one in order][: query.limit]

@@ -144,7 +144,8 @@ class Gatherer:
         held = {one.product_id: one for one in words if one.product_id in known}
         alike = {key: cosine for key, cosine in nearest.cosines.items() if key in known}
         cosines = near(alike, floor) if asked.only_near else alike
-        order = fuse(held.values(), cosines, floor=floor, by=asked.query.fusion, weights=self._weights)
+        weights = self._weights.beside(photo=asked.wanted.image is not None)
+        order = fuse(held.values(), cosines, floor=floor, by=asked.query.fusion, weights=weights)
         none_left = nearest.is_all or len(cosines) < len(alike)
         return Gathered(
             candidates=tuple(known[one.product_id] for one in order[:DEPTH]),

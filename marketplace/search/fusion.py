@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from marketplace.search.asking import Fusion
@@ -25,6 +25,8 @@ class FusionWeights:
         What is left of `keyword` for products that hold only some of the query, 0..1.
     likeness
         Of what vectors found.
+    photo_likeness
+        The same where a photo is searched by: it shows more of what is meant than the words beside it say.
     picture
         Of the photo in the vector of a photo with words, 0..1; the words have the rest.
     """
@@ -32,7 +34,12 @@ class FusionWeights:
     keyword: float = 2.0
     some_words: float = 0.5
     likeness: float = 1.0
+    photo_likeness: float = 1.0
     picture: float = 0.6
+
+    def beside(self, *, photo: bool) -> FusionWeights:
+        """The weights for a query with a photo, or without one."""
+        return replace(self, likeness=self.photo_likeness) if photo else self
 
 
 TUNED = FusionWeights()
