@@ -38,6 +38,8 @@ T = TypeVar("T")
 BATCH = 500
 MOST_HITS = 1000
 PARTITIONS = 16
+DIGITS = 16
+SUFFIXES = ("", "_b", "_c")  # one for what serves, one for what is kept, one for what is being built
 FIRST_BREADTH = 64  # before the right one was measured
 BROAD_SHARE = 0.5  # taken for conditions that most products meet, where counting costs more than it saves
 SERVED_SECONDS = 2.0
@@ -205,8 +207,12 @@ class Vectors:
 
     def collections(self) -> list[str]:
         """Every collection that was built for the alias, served or not, in order of name."""
-        ours = re.compile(rf"{re.escape(self.alias)}_[0-9a-f]{{16}}(_b)?")
+        ours = re.compile(rf"{re.escape(self.alias)}_[0-9a-f]{{{DIGITS}}}({'|'.join(SUFFIXES)})")
         return sorted(name for name in self.milvus.ask("list_collections") if ours.fullmatch(name))
+
+    def names(self, digest: str) -> list[str]:
+        """What collections of this input may be called, more than are ever kept at once."""
+        return [f"{self.alias}_{digest[:DIGITS]}{suffix}" for suffix in SUFFIXES]
 
     def has(self, collection: str) -> bool:
         """Whether the collection is there."""

@@ -217,6 +217,38 @@ def test_an_index_that_lost_rows_is_built_anew_beside_itself(warehouse, lite_vec
     assert served(lite_vectors) == [1, 2, 3]
 
 
+def anew(warehouse, vectors):
+    return rebuild_index(warehouse, vectors, MODEL, index_type="IVF_FLAT", now=NOW, anew=True)
+
+
+def test_asked_to_build_anew_it_does_each_time_and_keeps_the_one_before(warehouse, lite_vectors):
+    sell(warehouse, 1, 2, 3)
+    embed(warehouse)
+    first = rebuild(warehouse, lite_vectors).collection
+    second = anew(warehouse, lite_vectors).collection
+    third = anew(warehouse, lite_vectors).collection
+    assert builds(warehouse) == {first: "dropped", second: "previous", third: "live"}
+    assert lite_vectors.collections() == sorted([second, third])
+    assert anew(warehouse, lite_vectors).collection == first  # its name is free again
+    assert served(lite_vectors) == [1, 2, 3]
+
+
+def test_the_index_kept_for_rollback_outlives_a_build_that_dies(warehouse, lite_vectors):
+    sell(warehouse, 1, 2, 3)
+    embed(warehouse)
+    kept = rebuild(warehouse, lite_vectors).collection
+    live = anew(warehouse, lite_vectors).collection
+    lite_vectors.remove(kept, [2])  # so that it would not pass as it is
+    mortal = Vectors(lite_vectors.milvus.uri, alias=lite_vectors.alias)
+    mortal.milvus = MilvusOfAMortal(lite_vectors.milvus.uri, "after", "insert")
+    with pytest.raises(Killed):
+        anew(warehouse, mortal)
+    mortal.close()
+    assert roll_back_index(warehouse, lite_vectors, now=NOW) == kept
+    assert served(lite_vectors) == [1, 2, 3]
+    assert lite_vectors.collections() == sorted([kept, live])
+
+
 def test_an_empty_milvus_is_filled_again(warehouse, lite_vectors):
     sell(warehouse, 1)
     embed(warehouse)
