@@ -30,10 +30,22 @@ from marketplace.storage.milvus import SLOW_SECONDS, Milvus
 from marketplace.storage.vector_filters import EVERYTHING, condition
 from marketplace.storage.vector_rows import DIMENSIONS, LAYOUT, TOLD_BY, VectorRow, schema, unit_vector
 
-__all__ = ["DIMENSIONS", "Hit", "IndexHealth", "IndexType", "Served", "VectorRow", "Vectors", "nlist_for"]
+__all__ = [
+    "DIMENSIONS",
+    "Hit",
+    "IndexHealth",
+    "IndexType",
+    "Published",
+    "Searched",
+    "Served",
+    "VectorRow",
+    "Vectors",
+    "nlist_for",
+]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Ask = Callable[..., Any]
 
 BATCH = 500
 MOST_HITS = 1000
@@ -43,7 +55,7 @@ SUFFIXES = ("", "_b", "_c")  # one for what serves, one for what is kept, one fo
 FIRST_BREADTH = 64  # before the right one was measured
 BROAD_SHARE = 0.5  # taken for conditions that most products meet, where counting costs more than it saves
 SERVED_SECONDS = 2.0
-GRACE_SECONDS = 2.0
+GRACE_SECONDS = SERVED_SECONDS + 2.0  # for a search that began while the old one was still believed to serve
 SHARE_SECONDS = 60.0
 MOST_SHARES = 256
 # Upkeep reads back what it wrote with Strong consistency, so searches need not wait for the newest writes:
@@ -63,6 +75,24 @@ class Hit:
     similarity: float
     category: str
     seller_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What a search found, in which collection, of which model: None where it found nothing."""
+
+    hits: list[Hit]
+    collection: str
+    model_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Published vectors by product, of which collection and model: None where there are none."""
+
+    vectors: dict[int, NDArray[np.float32]]
+    collection: str
+    model_version: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +323,26 @@ class Vectors:
         pictured: bool | None = None,
         model_version: str | None = None,
     ) -> list[Hit]:
+        """What `searched` finds."""
+        return self.searched(
+            vector,
+            limit=limit,
+            filters=filters,
+            exclude=exclude,
+            pictured=pictured,
+            model_version=model_version,
+        ).hits
+
+    def searched(
+        self,
+        vector: NDArray[np.float32],
+        *,
+        limit: int,
+        filters: Filters = EVERYTHING,
+        exclude: Collection[int] = (),
+        pictured: bool | None = None,
+        model_version: str | None = None,
+    ) -> Searched:
         """The published products nearest to a unit vector, most similar first; with or without a picture, if said.
 
         Every product that meets the filters may be found; one on the border of a price range that does not meet
@@ -309,21 +359,27 @@ class Vectors:
         if not 1 <= limit <= MOST_HITS:
             raise InputRejected(f"limit must be between 1 and {MOST_HITS}, not {limit}")
         wanted = unit_vector(vector, "the query")
-        served = self.served()
-        if served.layout != LAYOUT:
-            raise ArtifactUnavailable(f"{served.collection} lacks fields that searches need; materialise product_index")
         narrow = condition(filters, pictured=pictured)
         is_broad = condition(filters) in ("", "in_stock == true") and pictured is not False
-        breadth = deepened(served.index_type, self._breadth(served, narrow, is_broad=is_broad), limit)
         expression = condition(filters, exclude=exclude, pictured=pictured)
-        ask = partial(self.nearest, self.alias, [wanted], limit, served.index_type)
-        hits = ask(breadth, expression, SETTLED)[0]
-        if len(hits) < limit and breadth < widest(served.index_type):  # the cells that were read hold too few
-            hits = ask(widest(served.index_type), expression, SETTLED)[0]
-        others = {hit["entity"]["model_version"] for hit in hits} - {model_version}
-        if model_version is not None and others:
-            raise ArtifactUnavailable(f"the index holds vectors of {others.pop()}, the query is of {model_version}")
-        return [hit_of(hit) for hit in hits]
+
+        def search(served: Served, ask: Ask) -> Sequence[Mapping[str, Any]]:
+            if served.layout != LAYOUT:
+                lacking = f"{served.collection} lacks fields that searches need; materialise product_index"
+                raise ArtifactUnavailable(lacking)
+            breadth = deepened(served.index_type, self._breadth(served, narrow, ask, is_broad=is_broad), limit)
+            look = partial(_nearest, ask, served.collection, [wanted], limit, served.index_type)
+            hits = look(breadth, expression, SETTLED)[0]
+            if len(hits) < limit and breadth < widest(served.index_type):  # the cells that were read hold too few
+                hits = look(widest(served.index_type), expression, SETTLED)[0]
+            return hits
+
+        served, hits = self._asked_of_what_serves(search)
+        models = {str(hit["entity"]["model_version"]) for hit in hits}
+        if model_version is not None and models - {model_version}:
+            others = ", ".join(sorted(models - {model_version}))
+            raise ArtifactUnavailable(f"the index holds vectors of {others}, the query is of {model_version}")
+        return Searched([hit_of(hit) for hit in hits], served.collection, next(iter(models), None))
 
     def vectors_of(self, product_ids: Collection[int]) -> dict[int, NDArray[np.float32]]:
         """The published vectors of those products that are published.
@@ -333,11 +389,25 @@ class Vectors:
         ArtifactUnavailable
             If nothing is published.
         """
-        vectors: dict[int, NDArray[np.float32]] = {}
-        for ids in _batches(product_ids, BATCH):
-            for row in self._query(self.alias, ids, ["embedding"], SETTLED):
-                vectors[int(row["product_id"])] = np.asarray(row["embedding"], np.float32)
-        return vectors
+        return self.published(product_ids).vectors if product_ids else {}
+
+    def published(self, product_ids: Collection[int]) -> Published:
+        """The published vectors of those products that are published, and whose they are.
+
+        Raises
+        ------
+        ArtifactUnavailable
+            If nothing is published.
+        """
+
+        def read(served: Served, ask: Ask) -> list[Mapping[str, Any]]:
+            fields = ["embedding", "model_version"]
+            pages = (_rows_of(ask, served.collection, ids, fields, SETTLED) for ids in _batches(product_ids, BATCH))
+            return [row for page in pages for row in page]
+
+        served, rows = self._asked_of_what_serves(read)
+        vectors = {int(row["product_id"]): np.asarray(row["embedding"], np.float32) for row in rows}
+        return Published(vectors, served.collection, str(rows[0]["model_version"]) if rows else None)
 
     def similar(self, product_id: int, limit: int, threshold: float = 0.0) -> list[Hit]:
         """The other published products at least as similar as the threshold, most similar first.
@@ -383,13 +453,13 @@ class Vectors:
         ArtifactUnavailable
             If nothing is published.
         """
-        now = time.monotonic()
-        if self._served is None or now > self._served[0] + SERVED_SECONDS:
+        now, believed = time.monotonic(), self._served
+        if believed is None or now > believed[0] + SERVED_SECONDS:
             collection = self.current()
             if collection is None:
                 raise ArtifactUnavailable(f"nothing is published under {self.alias}; materialise product_index")
-            self._served = (now, self.described(collection))
-        return self._served[1]
+            self._served = believed = (now, self.described(collection))
+        return believed[1]
 
     def nearest(
         self,
@@ -402,25 +472,27 @@ class Vectors:
         consistency: str = "Strong",
     ) -> list[Sequence[Mapping[str, Any]]]:
         """What Milvus finds for each vector in a collection that is looked through this broadly, as it answers."""
-        return list(
-            self.milvus.read(
-                "search",
-                collection,
-                data=list(vectors),
-                anns_field="embedding",
-                limit=limit,
-                filter=expression,
-                search_params=search_params(index_type, breadth, limit),
-                output_fields=["product_id", "category", "seller_id", "model_version"],
-                consistency_level=consistency,
-            )
-        )
+        return _nearest(self.milvus.read, collection, vectors, limit, index_type, breadth, expression, consistency)
 
     def close(self) -> None:
         """Let the connection go; the next call connects again."""
         self.milvus.close()
 
-    def _breadth(self, served: Served, narrow: str, *, is_broad: bool) -> int:
+    def _asked_of_what_serves(self, question: Callable[[Served, Ask], T]) -> tuple[Served, T]:
+        """The collection that serves, asked by its own name, and its answer.
+
+        Where it is gone or out of memory, another may serve since; only where none does is it loaded again, as after
+        a restart of Milvus.
+        """
+        served = self.served()
+        try:
+            return served, question(served, self.milvus.ask)
+        except ArtifactUnavailable:
+            self._served = None
+        served = self.served()
+        return served, question(served, self.milvus.read)
+
+    def _breadth(self, served: Served, narrow: str, ask: Ask, *, is_broad: bool) -> int:
         """How far a narrowed search must look to find as much as one of everything.
 
         A server counts how many rows meet the condition, in milliseconds, and remembers it for a minute. Lite needs
@@ -431,24 +503,20 @@ class Vectors:
         if not self._server:
             self._server = self.server()
         if not self._server.startswith(EMBEDDED):
-            return widened(served.index_type, served.breadth, self._share(served.collection, narrow))
+            return widened(served.index_type, served.breadth, self._share(served.collection, narrow, ask))
         if is_broad:
             return widened(served.index_type, served.breadth, BROAD_SHARE)
         return widest(served.index_type)
 
-    def _share(self, collection: str, expression: str) -> float:
+    def _share(self, collection: str, expression: str, ask: Ask) -> float:
         now, key = time.monotonic(), (collection, expression)
         known = self._shares.get(key)
         if known is None or now > known[0] + SHARE_SECONDS:
             if len(self._shares) >= MOST_SHARES:
                 self._shares.clear()
-            rows = [self._counted(collection, wanted) for wanted in (expression, "")]
+            rows = [_counted(ask, collection, wanted) for wanted in (expression, "")]
             known = self._shares[key] = (now, rows[0] / max(1, rows[1]))
         return known[1]
-
-    def _counted(self, collection: str, expression: str) -> int:
-        counted = {"filter": expression, "output_fields": ["count(*)"], "consistency_level": SETTLED}
-        return int(self.milvus.read("query", collection, **counted)[0]["count(*)"])
 
     def _index(self, collection: str, nlist: int, index_type: IndexType) -> None:
         try:
@@ -469,10 +537,7 @@ class Vectors:
     def _query(
         self, collection: str, ids: Collection[int], fields: Sequence[str], consistency: str
     ) -> list[Mapping[str, Any]]:
-        if not ids:
-            return []
-        wanted = {"filter": condition(only=ids), "output_fields": list(fields), "consistency_level": consistency}
-        return list(self.milvus.read("query", collection, **wanted))
+        return _rows_of(self.milvus.read, collection, ids, fields, consistency) if ids else []
 
 
 def hit_of(found: Mapping[str, Any]) -> Hit:
@@ -481,6 +546,43 @@ def hit_of(found: Mapping[str, Any]) -> Hit:
     # Milvus answers L2 with the square of the distance: |a - b|^2 = 2 - 2 cos for unit vectors.
     similarity = min(1.0, max(-1.0, 1 - float(found["distance"]) / 2))
     return Hit(int(found["product_id"]), similarity, str(entity["category"]), int(entity["seller_id"]))
+
+
+def _nearest(
+    ask: Ask,
+    collection: str,
+    vectors: Sequence[NDArray[np.float32]],
+    limit: int,
+    index_type: IndexType,
+    breadth: int,
+    expression: str,
+    consistency: str,
+) -> list[Sequence[Mapping[str, Any]]]:
+    return list(
+        ask(
+            "search",
+            collection,
+            data=list(vectors),
+            anns_field="embedding",
+            limit=limit,
+            filter=expression,
+            search_params=search_params(index_type, breadth, limit),
+            output_fields=["product_id", "category", "seller_id", "model_version"],
+            consistency_level=consistency,
+        )
+    )
+
+
+def _rows_of(
+    ask: Ask, collection: str, ids: Collection[int], fields: Sequence[str], consistency: str
+) -> list[Mapping[str, Any]]:
+    wanted = {"filter": condition(only=ids), "output_fields": list(fields), "consistency_level": consistency}
+    return list(ask("query", collection, **wanted))
+
+
+def _counted(ask: Ask, collection: str, expression: str) -> int:
+    counted = {"filter": expression, "output_fields": ["count(*)"], "consistency_level": SETTLED}
+    return int(ask("query", collection, **counted)[0]["count(*)"])
 
 
 def _batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:

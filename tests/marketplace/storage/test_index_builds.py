@@ -134,6 +134,18 @@ def test_vectors_survive_postgres_to_the_last_bit(warehouse):
     assert (row.price, row.currency, row.created_at, row.model_version) == (1250.5, "KES", int(NOW.timestamp()), MODEL)
 
 
+@pytest.mark.parametrize("bytes_too_many", [0, 1])
+def test_a_picture_whose_address_does_not_fit_is_still_one(warehouse, lite_vectors, bytes_too_many):
+    address = "http://x.example/".ljust(2048 + bytes_too_many, "a")
+    sell(warehouse, 1, image_url=address)
+    sell(warehouse, 2, image_url=address, image_sha256=None)
+    embed(warehouse)
+    rebuild(warehouse, lite_vectors)
+    assert indexable(warehouse, MODEL)[0].image_url == (f"/media/{1:064x}.jpg" if bytes_too_many else address)
+    found = {shown: lite_vectors.search(unit_vectors(1)[0], limit=9, pictured=shown) for shown in (True, False)}
+    assert {shown: [hit.product_id for hit in hits] for shown, hits in found.items()} == {True: [1], False: [2]}
+
+
 def test_the_index_follows_the_catalogue_and_keeps_one_build_for_rollback(warehouse, vectors):
     sell(warehouse, 1, 2, 3)
     embed(warehouse)
