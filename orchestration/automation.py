@@ -74,6 +74,7 @@ keep_index = dg.define_asset_job(
     selection=dg.AssetSelection.assets("product_index") - RECALL,
     config={"ops": {"product_index": {"config": {"only_upkeep": True}}}},
     description="Carry what changed to the live index: prices, stock, sellers who paused, verdicts.",
+    tags={"dagster/priority": "1"},  # short, and shoppers wait for it: before all that waits for a place
     executor_def=dg.in_process_executor,
 )
 check_index = dg.define_asset_job(
@@ -145,7 +146,7 @@ def when_the_catalog_changes(
     state = unindexed_state(warehouse)
     if state is None:
         return dg.SkipReason("the index holds every change of the catalogue")
-    running = _indexing(context.instance)
+    running = _under_way(context.instance, refresh_market.name, refresh_catalog.name, index_catalog.name)
     if running is not None:
         return dg.SkipReason(f"{running} is under way and will index the change")
     return dg.RunRequest(run_key=f"catalog-{state}")
@@ -160,16 +161,19 @@ def when_the_catalog_changes(
 def when_the_index_falls_behind(
     context: dg.SensorEvaluationContext, warehouse: WarehouseParam, vectors: VectorsParam
 ) -> dg.RunRequest | dg.SkipReason:
-    """A run for changes that wait or an index that is ill; one in ten minutes where it did not help."""
+    """A run for changes that wait or an index that is ill; one in ten minutes where it did not help.
+
+    It goes beside runs that read, judge and embed, which may take long; the pool makes it wait for who writes to the
+    index.
+    """
     try:
         need = need_of_upkeep(warehouse, vectors)
     except (StoreUnreachable, ConfigurationError) as error:
         return dg.SkipReason(f"what changed waits for Milvus: {error}")
     if need is None:
         return dg.SkipReason("nothing waits to be carried to the index")
-    running = _indexing(context.instance)
-    if running is not None:
-        return dg.SkipReason(f"{running} is under way and will mend the index")
+    if _under_way(context.instance, keep_index.name) is not None:
+        return dg.SkipReason("keep_index is under way; what it does not carry is the next one's")
     return dg.RunRequest(run_key=f"{need}-{int(time.time() // PATIENCE_SECONDS)}")
 
 
@@ -228,12 +232,11 @@ def when_events_land(context: dg.SensorEvaluationContext, warehouse: WarehousePa
     return dg.SensorResult(asset_events=landed, cursor=now)
 
 
-def _indexing(instance: dg.DagsterInstance) -> str | None:
-    """A job under way that indexes what changed, None if there is none."""
+def _under_way(instance: dg.DagsterInstance, *names: str) -> str | None:
+    """Which of the jobs is under way or waits for its turn, None if none is."""
     busy = dg.RunsFilter(
         statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.QUEUED]
     )
-    names = {job.name for job in (refresh_market, refresh_catalog, index_catalog, keep_index)}
     return next((run.job_name for run in instance.get_runs(busy) if run.job_name in names), None)
 
 

@@ -22,7 +22,6 @@ from serving.encoder import PATIENCE_SECONDS, WarmEncoder
 log = logging.getLogger(__name__)
 REST_SECONDS = 5.0
 ALONE_SECONDS = 3.0  # where words cannot stand in for likeness, waiting is better than nothing
-NAMED_SECONDS = 1.0
 THREADS = 16
 T = TypeVar("T")
 
@@ -51,7 +50,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """What is wanted, as a vector; `encoder` made it, None where it is made of published vectors alone."""
+    """What is wanted, as a vector; `encoder` made it, or the published vectors that it is made of."""
 
     vector: Vector
     encoder: str | None
@@ -86,7 +85,6 @@ class Likeness:
         self._encoder = encoder
         self._seconds = seconds
         self._breaker = Breaker(rest_seconds=REST_SECONDS, threads=THREADS, patience=seconds)
-        self._named: tuple[str | None, float] = (None, 0.0)
 
     def deadline(self, *, alone: bool) -> float:
         """The instant until which to wait; `alone` where nothing else could answer."""
@@ -113,7 +111,8 @@ class Likeness:
                 patience=PATIENCE_SECONDS if alone else self._seconds,
             )
         named = tuple(one for one in (wanted.product_id, *wanted.like, *wanted.unlike) if one is not None)
-        published = self._ask(lambda: self._vectors.vectors_of(named), alone=alone) if named else {}
+        read = self._ask(lambda: self._vectors.published(named), alone=alone) if named else None
+        published = read.vectors if read is not None else {}
         if wanted.product_id is not None:
             if wanted.product_id not in published:
                 raise NotFound(f"product {wanted.product_id} is not in the index yet")
@@ -124,6 +123,10 @@ class Likeness:
             raise NotFound("like: none of these products is in the index")
         if like or unlike:
             vector = moved(vector, like, unlike)
+        held = read.model_version if read is not None else None
+        if None not in (encoder, held) and encoder != held:
+            raise ArtifactUnavailable(f"the index holds vectors of {held}, the query is of {encoder}")
+        encoder = encoder or held
         assert vector is not None, "something is wanted"
         bare_weight = self._encoder.bare_weight if wanted.text else 1.0
         floor = self._encoder.least_likeness if wanted.is_words else 0.0
@@ -139,8 +142,7 @@ class Likeness:
         """
 
         def search() -> Nearest:
-            index = self._index()
-            hits = self._searched(meant, filters, limit, exclude)
+            hits, index = self._searched(meant, filters, limit, exclude)
             return Nearest({hit.product_id: hit.similarity for hit in hits}, index, len(hits) < limit)
 
         return self._breaker.begin(search)
@@ -166,17 +168,12 @@ class Likeness:
     def _ask(self, question: Callable[[], T], *, alone: bool) -> T:
         return self._breaker.end(self._breaker.begin(question), self.deadline(alone=alone))
 
-    def _index(self) -> str | None:
-        """The collection that is served; a name is believed for a second, which saves a question at every search."""
-        name, until = self._named
-        if name is None or time.monotonic() >= until:
-            name = self._vectors.current()
-            self._named = name, time.monotonic() + NAMED_SECONDS
-        return name
+    def _searched(self, meant: Meant, filters: Filters, limit: int, exclude: Sequence[int]) -> tuple[list[Hit], str]:
+        """The nearest products, and the collection that was asked; the newer where a switch came in between."""
+        asked: list[str] = []
 
-    def _searched(self, meant: Meant, filters: Filters, limit: int, exclude: Sequence[int]) -> list[Hit]:
         def search(pictured: bool | None) -> list[Hit]:
-            return self._vectors.search(
+            found = self._vectors.searched(
                 meant.vector,
                 limit=limit,
                 filters=filters,
@@ -184,8 +181,10 @@ class Likeness:
                 pictured=pictured,
                 model_version=meant.encoder,
             )
+            asked.append(found.collection)
+            return found.hits
 
-        return nearest(search, bare_weight=meant.bare_weight, limit=limit)
+        return nearest(search, bare_weight=meant.bare_weight, limit=limit), asked[-1]
 
 
 def why_without(error: Exception) -> str:

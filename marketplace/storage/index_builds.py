@@ -83,9 +83,9 @@ def rebuilt(
         if not anew and live is not None and _is_same(vectors, live, input_hash, count):
             tidy(warehouse, vectors)
             return live
-        _refuse_to_lose_products(warehouse, vectors, live, count, model_version)
+        _refuse_to_lose_products(warehouse, vectors, live, count, model_version, instead_of)
         planned = IndexBuild(
-            _name(vectors, input_hash),
+            free_name(warehouse, vectors, input_hash),
             model_version,
             input_hash,
             count,
@@ -168,6 +168,12 @@ def live_build(warehouse: Warehouse, vectors: Vectors, now: datetime) -> IndexBu
     return build if build is not None and build.status == "live" else None
 
 
+def free_name(warehouse: Warehouse, vectors: Vectors, digest: str) -> str:
+    """The name of a collection to build: the same each time, save where that one serves or is kept for rollback."""
+    taken = {vectors.current(), *(one.collection for one in builds_by_status(warehouse, "previous"))}
+    return next(name for name in vectors.names(digest) if name not in taken)
+
+
 def discard(warehouse: Warehouse, vectors: Vectors, collection: str) -> None:
     """The collection, which no longer serves, is gone for good."""
     vectors.drop(collection)
@@ -196,7 +202,7 @@ def _built(
     now: datetime,
     progress: Progress,
 ) -> IndexBuild:
-    """The collection, built and verified; one of the same input that passed before is not built again."""
+    """The collection, built and verified; one that passed before its run died is only verified again."""
     measured, judged = survey.truth.halves()
 
     def verified() -> Report:
@@ -236,7 +242,7 @@ def _is_same(vectors: Vectors, live: IndexBuild, input_hash: str, count: int) ->
 
 
 def _has_passed(warehouse: Warehouse, vectors: Vectors, build: IndexBuild) -> bool:
-    """Whether the collection is there and passed before: kept for rollback, or its run died before the switch."""
+    """Whether the collection is there and passed, so that its run died before the switch."""
     known = build_of(warehouse, build.collection)
     passed = known is not None and known.layout == LAYOUT and bool(known.report.get("passed"))
     return passed and vectors.has(build.collection)
@@ -250,7 +256,12 @@ def _refused(warehouse: Warehouse, vectors: Vectors, build: IndexBuild, now: dat
 
 
 def _refuse_to_lose_products(
-    warehouse: Warehouse, vectors: Vectors, live: IndexBuild | None, count: int, model_version: str
+    warehouse: Warehouse,
+    vectors: Vectors,
+    live: IndexBuild | None,
+    count: int,
+    model_version: str,
+    instead_of: str | None,
 ) -> None:
     if live is None:
         return
@@ -258,6 +269,8 @@ def _refuse_to_lose_products(
         raise PublicationRefused(
             f"no product has a vector of {model_version}, so {live.collection} with its {live.products} products stays"
         )
+    if live.collection == instead_of:  # it cannot be read, so it serves nothing that could be lost
+        return
     if live.model_version != model_version:
         if missing := without_vector(warehouse, model_version):
             raise PublicationRefused(
@@ -281,9 +294,3 @@ def _served_without_vector(warehouse: Warehouse, vectors: Vectors, live: IndexBu
         return len(vectors.kept(live.collection, ids))
     except ArtifactUnavailable:
         return 0
-
-
-def _name(vectors: Vectors, input_hash: str) -> str:
-    """The same input builds the same collection, save where that one is being served and broken."""
-    name = f"{vectors.alias}_{input_hash[:16]}"
-    return name if name != vectors.current() else f"{name}_b"

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.errors import ArtifactUnavailable, InputRejected, PublicationRefused
-from marketplace.storage.index_builds import live_build, switch, tidy, verified_against_catalogue
+from marketplace.storage.index_builds import free_name, live_build, switch, tidy, verified_against_catalogue
 from marketplace.storage.index_records import IndexBuild, one_at_a_time, record, record_status
 from marketplace.storage.index_source import checksum_of, input_hash_of, source_of
 from marketplace.storage.index_types import INDEX_TYPES, IndexType
@@ -124,7 +124,7 @@ def restore(
                     f"{file} is of {manifest.model_version}, of which Postgres has no vector of a product on offer, so "
                     "it would serve nothing"
                 )
-        build = _planned(vectors, file, manifest)
+        build = _planned(free_name(warehouse, vectors, _sha256(file)), file, manifest)
         record(warehouse, build, now)
         _build(vectors, build, file, manifest, step)
         mend(warehouse, vectors, build, differences(warehouse, vectors, build))
@@ -158,10 +158,9 @@ def last_snapshot(warehouse: Warehouse) -> tuple[str, datetime] | None:
     return None if row is None else (row.file, row.taken_at)
 
 
-def _planned(vectors: Vectors, file: Path, manifest: Manifest) -> IndexBuild:
-    name = f"{vectors.alias}_{_sha256(file)[:16]}"
+def _planned(name: str, file: Path, manifest: Manifest) -> IndexBuild:
     return IndexBuild(
-        name if name != vectors.current() else f"{name}_b",
+        name,
         manifest.model_version,
         input_hash_of(manifest.model_version, manifest.index_type, manifest.products, manifest.checksum),
         manifest.products,

@@ -18,7 +18,7 @@ from marketplace.catalog.prices import minor_digits
 from marketplace.storage.golden import QUERIES, ExactNeighbours, Truth, golden_queries
 from marketplace.storage.index_types import IndexType
 from marketplace.storage.tables import index_outbox, product_embeddings, product_quality, products, sellers
-from marketplace.storage.vector_rows import DIMENSIONS, LAYOUT, VectorRow
+from marketplace.storage.vector_rows import DIMENSIONS, LAYOUT, VectorRow, fits
 from marketplace.storage.warehouse import Warehouse
 
 PIECE = 1000
@@ -174,8 +174,13 @@ def _vector_row(row: sa.Row[Any], model_version: str) -> VectorRow:
         seller_id=row.seller_id,
         city=row.city,
         country=row.country,
-        image_url=row.image_sha256 and (row.image_url or f"/media/{row.image_sha256}.jpg"),
+        image_url=row.image_sha256 and _picture_of(row),
         created_at=int(row.first_seen_at.timestamp()),
         last_hydrated_at=int(row.last_hydrated_at.timestamp()),
         model_version=model_version,
     )
+
+
+def _picture_of(row: sa.Row[Any]) -> str:
+    """Where the picture is: at its seller's, or at our own where that address is missing or does not fit."""
+    return row.image_url if row.image_url and fits(row.image_url, "image_url") else f"/media/{row.image_sha256}.jpg"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -51,8 +51,10 @@ def follow_catalog(
     """The index of what is judged and embedded, served, with a note of what it holds.
 
     The live collection is kept up with what changed; it is built anew when it is of another model, type or layout,
-    when so much has changed that its cells no longer fit, or when asked. A product that changes meanwhile is not in
-    the note, so `unindexed_state` names it afterwards. Where no model is named the note stays as it was.
+    when it failed its last check or cannot be read, or when asked; where a model is named, also when so much has
+    changed that its cells no longer fit. What changes while it is built is carried to it right after the switch. A
+    product that changes meanwhile is not in the note, so `unindexed_state` names it afterwards. Where no model is
+    named the note stays as it was.
 
     Parameters
     ----------
@@ -75,16 +77,19 @@ def follow_catalog(
             log.error("%s", wrong)
             live = rescue(warehouse, vectors, broken, now)
         reason = wrong or ("asked for" if anew else _reason_to_rebuild(warehouse, live, model, index_type))
+        if reason is None and live is not None and model_version is not None:
+            reason = _drift(warehouse, live)
         is_whole = model_version is not None or reason is not None
         held = _settled(warehouse, [one.product_id for one in pending(warehouse, model)]) if is_whole else None
         if live is None or reason is not None:
             lost = broken.collection if broken is not None and live is None else None
-            build = rebuilt(warehouse, vectors, model, index_type, now, anew=True, instead_of=lost, progress=progress)
-            followed = Followed(build, reason, Carried())
+            live = rebuilt(warehouse, vectors, model, index_type, now, anew=True, instead_of=lost, progress=progress)
+            carried = catch_up(warehouse, vectors, live)  # what changed while it was built
+            followed = Followed(_as_recorded(warehouse, live), reason, carried)
         else:
             carried = catch_up(warehouse, vectors, live)
             tidy(warehouse, vectors)
-            followed = Followed(build_of(warehouse, live.collection) or live, None, carried)
+            followed = Followed(_as_recorded(warehouse, live), None, carried)
         if is_whole:
             _note(warehouse, followed.build.collection, held)
     return followed
@@ -157,10 +162,24 @@ def _reason_to_rebuild(
         return f"{live.collection} is {live.index_type}, {index_type} is set"
     if live.checked is not None and not live.checked.get("passed"):
         return f"{live.collection} failed its last check"
+    return None
+
+
+def _drift(warehouse: Warehouse, live: IndexBuild) -> str | None:
+    """Why the cells no longer fit, None where they do.
+
+    Not asked by upkeep, which also runs while products are read and embedded: what is built in the midst of that is
+    soon too small again.
+    """
     changed = live.changed + outbox.backlog(warehouse).products
     if changed > max(DRIFT_LEAST, DRIFT_SHARE * live.built_products):
         return f"{changed} rows changed since {live.collection} was built of {live.built_products}"
     return None
+
+
+def _as_recorded(warehouse: Warehouse, build: IndexBuild) -> IndexBuild:
+    """The build as it is after changes were carried to it."""
+    return replace(build_of(warehouse, build.collection) or build, rebuilt=build.rebuilt)
 
 
 def _note(warehouse: Warehouse, collection: str, held: str | None) -> None:

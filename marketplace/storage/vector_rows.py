@@ -81,7 +81,6 @@ class VectorRow:
 
         An address too long to be kept is left empty, for half an address leads nowhere.
         """
-        url = clipped(self.image_url or "", "image_url")
         entity = {
             "product_id": self.product_id,
             "embedding": np.asarray(self.embedding, np.float32),
@@ -93,7 +92,7 @@ class VectorRow:
             "seller_id": self.seller_id,
             "city": clipped(self.city or "", "city"),
             "country": clipped(self.country, "country"),
-            "image_url": url if url == self.image_url else "",
+            "image_url": self.image_url if self.image_url and fits(self.image_url, "image_url") else "",
             "created_at": self.created_at,
             "last_hydrated_at": self.last_hydrated_at,
             "model_version": clipped(self.model_version, "model_version"),
@@ -127,6 +126,11 @@ def schema() -> Any:
 def clipped(text: str, field: str) -> str:
     """The text without control characters, cut between characters so that it fits the field."""
     return cleaned(text).encode()[: TEXT_BYTES[field]].decode(errors="ignore")
+
+
+def fits(text: str, field: str) -> bool:
+    """Whether the field takes the whole text as it is."""
+    return clipped(text, field) == text
 
 
 def cleaned(text: str) -> str:

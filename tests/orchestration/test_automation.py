@@ -99,6 +99,12 @@ def test_changed_rows_wait_for_a_run_that_is_under_way(defs, warehouse, instance
     )
 
 
+def test_a_run_that_only_carries_changes_holds_up_no_judging(defs, warehouse, instance, seller):
+    sell(warehouse, 1)
+    instance.create_run_for_job(defs.resolve_job_def("keep_index"), status=dg.DagsterRunStatus.STARTED)
+    assert ticked(automation.when_the_catalog_changes, warehouse, instance).run_requests
+
+
 @pytest.fixture
 def vectors(milvus_uri):
     opened = Vectors(milvus_uri, alias="test_automation")
@@ -122,6 +128,10 @@ def test_a_change_is_carried_to_the_live_index_by_the_small_job(defs, warehouse,
     job = defs.resolve_job_def("keep_index")
     assert validate_run_config(job, asked.run_config) is not None
     assert job.asset_layer.executable_asset_keys == {dg.AssetKey("product_index")}
+    for name in ("refresh_market", "refresh_catalog", "index_catalog"):  # each may read and embed for an hour
+        instance.create_run_for_job(defs.resolve_job_def(name), status=dg.DagsterRunStatus.STARTED)
+    assert tick().run_requests
+    assert job.tags["dagster/priority"] == "1"
     instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
     assert "keep_index is under way" in tick().skip_message
 

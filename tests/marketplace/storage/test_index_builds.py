@@ -134,6 +134,18 @@ def test_vectors_survive_postgres_to_the_last_bit(warehouse):
     assert (row.price, row.currency, row.created_at, row.model_version) == (1250.5, "KES", int(NOW.timestamp()), MODEL)
 
 
+@pytest.mark.parametrize("bytes_too_many", [0, 1])
+def test_a_picture_whose_address_does_not_fit_is_still_one(warehouse, lite_vectors, bytes_too_many):
+    address = "http://x.example/".ljust(2048 + bytes_too_many, "a")
+    sell(warehouse, 1, image_url=address)
+    sell(warehouse, 2, image_url=address, image_sha256=None)
+    embed(warehouse)
+    rebuild(warehouse, lite_vectors)
+    assert indexable(warehouse, MODEL)[0].image_url == (f"/media/{1:064x}.jpg" if bytes_too_many else address)
+    found = {shown: lite_vectors.search(unit_vectors(1)[0], limit=9, pictured=shown) for shown in (True, False)}
+    assert {shown: [hit.product_id for hit in hits] for shown, hits in found.items()} == {True: [1], False: [2]}
+
+
 def test_the_index_follows_the_catalogue_and_keeps_one_build_for_rollback(warehouse, vectors):
     sell(warehouse, 1, 2, 3)
     embed(warehouse)
@@ -215,6 +227,38 @@ def test_an_index_that_lost_rows_is_built_anew_beside_itself(warehouse, lite_vec
     repaired = rebuild(warehouse, lite_vectors)
     assert (repaired.rebuilt, repaired.collection) == (True, f"{live}_b")
     assert served(lite_vectors) == [1, 2, 3]
+
+
+def anew(warehouse, vectors):
+    return rebuild_index(warehouse, vectors, MODEL, index_type="IVF_FLAT", now=NOW, anew=True)
+
+
+def test_asked_to_build_anew_it_does_each_time_and_keeps_the_one_before(warehouse, lite_vectors):
+    sell(warehouse, 1, 2, 3)
+    embed(warehouse)
+    first = rebuild(warehouse, lite_vectors).collection
+    second = anew(warehouse, lite_vectors).collection
+    third = anew(warehouse, lite_vectors).collection
+    assert builds(warehouse) == {first: "dropped", second: "previous", third: "live"}
+    assert lite_vectors.collections() == sorted([second, third])
+    assert anew(warehouse, lite_vectors).collection == first  # its name is free again
+    assert served(lite_vectors) == [1, 2, 3]
+
+
+def test_the_index_kept_for_rollback_outlives_a_build_that_dies(warehouse, lite_vectors):
+    sell(warehouse, 1, 2, 3)
+    embed(warehouse)
+    kept = rebuild(warehouse, lite_vectors).collection
+    live = anew(warehouse, lite_vectors).collection
+    lite_vectors.remove(kept, [2])  # so that it would not pass as it is
+    mortal = Vectors(lite_vectors.milvus.uri, alias=lite_vectors.alias)
+    mortal.milvus = MilvusOfAMortal(lite_vectors.milvus.uri, "after", "insert")
+    with pytest.raises(Killed):
+        anew(warehouse, mortal)
+    mortal.close()
+    assert roll_back_index(warehouse, lite_vectors, now=NOW) == kept
+    assert served(lite_vectors) == [1, 2, 3]
+    assert lite_vectors.collections() == sorted([kept, live])
 
 
 def test_an_empty_milvus_is_filled_again(warehouse, lite_vectors):

@@ -53,6 +53,12 @@ def test_an_index_that_is_gone_from_milvus_comes_back_from_its_backup(warehouse,
     assert served(lite_vectors) == list(range(1, 21))
 
 
+def test_a_backup_restored_again_and_again_leaves_the_one_before_for_rollback(warehouse, lite_vectors, taken):
+    first, second, third = (restore(warehouse, lite_vectors, taken.file, now=NOW).collection for _ in range(3))
+    assert builds(warehouse) | {first: "dropped", second: "previous", third: "live"} == builds(warehouse)
+    assert lite_vectors.collections() == sorted([second, third])
+
+
 @pytest.mark.parametrize("place", [0.2, 0.5, 0.9])
 @pytest.mark.parametrize("has_sum", [True, False])
 def test_a_harmed_backup_is_refused_by_name(warehouse, lite_vectors, taken, place, has_sum):

@@ -77,6 +77,7 @@ def test_where_no_new_one_can_be_built_the_one_before_serves_on(warehouse, fault
 def test_without_one_before_searches_wait_for_the_new_one(warehouse, own_milvus):  # noqa: F811
     vectors = Vectors(own_milvus.uri, timeout=10)
     live = market(warehouse, vectors)
+    sell(warehouse, 7)  # on offer, and still without a vector
     own_milvus.stop()
     for file in (own_milvus.data / "collections" / live.collection).rglob("*.idx"):
         spoil(file)

@@ -338,6 +338,42 @@ def test_searches_meet_no_gap_while_the_index_is_switched(vectors):
     assert len(vectors.search(query, limit=50)) == 40
 
 
+@pytest.mark.parametrize("goes", ["release", "drop"])
+def test_who_missed_a_switch_hears_of_the_collection_that_answered(vectors, goes):
+    old, new = name(vectors, "a"), name(vectors, "b")
+    held = {old: rows(), new: rows(30, seed=2, model_version="m2")}
+    models = {old: "m1", new: "m2"}
+    for collection, nlist in ((old, 8), (new, 2)):
+        vectors.build(collection, held[collection], nlist=nlist)
+    vectors.publish(old)
+    reader = Vectors(vectors.milvus.uri, alias=vectors.alias)
+
+    def answered():
+        """Where it was found and where its vectors were read, after seeing that all is of one and the same."""
+        found = reader.searched(unit_vectors(1)[0], limit=COUNT)
+        read = reader.published([FIRST_ID, FIRST_ID + 1])
+        assert (len(found.hits), found.model_version) == (len(held[found.collection]), models[found.collection])
+        assert np.array_equal(read.vectors[FIRST_ID], held[read.collection][0].embedding)
+        assert read.model_version == models[read.collection]
+        return found.collection, read.collection
+
+    assert answered() == (old, old)
+    vectors.publish(new)
+    answered()  # which of the two is a matter of when it looked last
+    getattr(vectors, goes)(old)
+    assert answered() == (new, new)
+    if goes == "release":
+        assert "NotLoad" in str(vectors.milvus.ask("get_load_state", old))
+    reader.close()
+
+
+def test_a_search_that_finds_nothing_still_says_where(published):
+    found = published.searched(unit_vectors(1)[0], limit=5, filters=of(city="nowhere"))
+    assert (found.hits, found.collection, found.model_version) == ([], published.current(), None)
+    none = published.published([1])
+    assert (none.vectors, none.collection, none.model_version) == ({}, published.current(), None)
+
+
 def test_verification_names_every_flaw(vectors):
     collection = name(vectors, "c")
     kept = rows(20)
