@@ -129,7 +129,11 @@ def app_from_environment() -> FastAPI:
 
 
 def _shop(settings: Settings, load: Callable[[], Encoder], metrics: Metrics) -> Shop:
-    warehouse = Warehouse(settings.database_url.get_secret_value(), pool_size=CONNECTIONS)
+    warehouse = Warehouse(
+        settings.database_url.get_secret_value(),
+        pool_size=CONNECTIONS,
+        statement_seconds=settings.statement_seconds,
+    )
     token = settings.milvus_token.get_secret_value()
     # Nobody who shops waits longer, and a thread that waits is missed by others.
     vectors = Vectors(settings.milvus_uri, token, min(settings.milvus_timeout_seconds, ALONE_SECONDS))
