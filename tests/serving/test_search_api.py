@@ -13,8 +13,14 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from PIL import Image
+from pydantic import SecretStr
 
+from marketplace.errors import InputRejected
+from marketplace.search.asking import SearchQuery
 from marketplace.storage.tables import product_matches, products
+from models.embedding.encoder import Encoder
+from serving.app import create_app
+from serving.search_cursors import SearchCursors
 from serving.search_schemas import SearchResults, SimilarProducts
 from tests.serving.conftest import Market
 from tests.serving.test_search import as_seen_by_a_phone, by_photo, pictured, searched
@@ -171,7 +177,35 @@ def test_a_cursor_that_was_not_given_out_or_belongs_elsewhere_is_refused(client:
     assert "another search" in refused(client, text=ANY, sort="newest", cursor=cursor)
     for forged in ("", "abc", cursor[:-9], cursor[9:], "A" * len(cursor), "ሰላም"):
         assert "begin without one" in refused(client, cursor=forged)
-    assert "at most" in refused(client, cursor="A" * 20_000)
+    assert "at most" in refused(client, cursor="A" * 50_000)
+
+
+def test_a_cursor_sent_alone_leads_to_one_that_may_come_with_its_search(client: TestClient) -> None:
+    whole = ids(asked(client, text=ANY, limit=6))
+    first = asked(client, text=ANY, limit=2)
+    second = asked(client, limit=2, cursor=first["next_cursor"])
+    third = asked(client, text=ANY, limit=2, cursor=second["next_cursor"])
+    assert [*ids(first), *ids(second), *ids(third)] == whole
+    assert "another search" in refused(client, text="basket", cursor=second["next_cursor"])
+
+
+def test_pages_go_on_under_as_many_long_categories_as_may_be_asked(client: TestClient) -> None:
+    long = [f"{number:02}" + "ሰ" * 198 for number in range(18)]
+    found = list(pages(client, 2, text=ANY, categories=["Bags", "Shoes", *long]))
+    assert len(found) > 1
+    assert [one for page in found for one in ids(page)] == ids(asked(client, text=ANY, categories=["Bags", "Shoes"]))
+
+
+def test_all_who_serve_a_market_read_each_others_cursors_and_no_address_is_their_key(
+    client: TestClient, market: Market, encoder: Encoder
+) -> None:
+    cursor = asked(client, text=ANY, limit=2)["next_cursor"]
+    url = market.settings.database_url.get_secret_value()
+    settings = market.settings.model_copy(update={"database_url": SecretStr(f"{url}?application_name=another")})
+    with TestClient(create_app(settings, load=lambda: encoder), raise_server_exceptions=False) as other:
+        assert ids(asked(other, limit=2, cursor=cursor)) == ids(asked(client, limit=2, cursor=cursor))
+    with pytest.raises(InputRejected, match="not one that this service gave out"):
+        SearchCursors(url.encode()).rest_of(SearchQuery(cursor=cursor))
 
 
 def test_facets_count_what_each_choice_would_leave(client: TestClient) -> None:
