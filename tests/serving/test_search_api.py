@@ -123,6 +123,11 @@ def test_a_price_range_needs_a_currency_and_ends_after_it_begins(client: TestCli
     assert "begins at" in refused(client, text="dress", currency="KES", price_min=5, price_max=1)
 
 
+@pytest.mark.parametrize("price", ["1E-999999", "0.0000001", "1E999999", "1000000000001", "NaN", "Infinity", "-1"])
+def test_a_price_that_nobody_writes_is_refused(client: TestClient, price: str) -> None:
+    assert "price_min" in refused(client, text="dress", currency="KES", price_min=price)
+
+
 def test_the_cheapest_the_dearest_and_the_newest_come_first(client: TestClient) -> None:
     def prices(sort: str) -> list[int]:
         found = asked(client, text=ANY, sort=sort, limit=100)["items"]
@@ -315,7 +320,7 @@ def test_a_product_stands_for_its_picture_and_words(client: TestClient, market: 
     product = pictured(market)
     product_id = market.drawn.product_id(product)
     alike = asked(client, product_id=product_id, limit=10, collapse=False)
-    similar = client.get(f"/api/products/similar/{product_id}", params={"limit": 10}).json()
+    similar = client.get(f"/api/products/similar/{product_id}", params={"threshold": 0}).json()
     assert ids(alike) == ids(similar)
     assert product_id not in ids(alike)
     otherwise = asked(client, product_id=product_id, text="basket", image_weight=0.1)
@@ -474,17 +479,19 @@ def test_similar_products_follow_filters_and_never_show_what_cannot_be_bought(
     product = pictured(market)
     product_id = market.drawn.product_id(product)
     path = f"/api/products/similar/{product_id}"
-    answer = client.get(path, params={"limit": 100}).json()
+    answer = client.get(path, params={"limit": 100, "threshold": 0}).json()
     SimilarProducts.model_validate(answer, strict=False)
     assert answer["versions"] == {"encoder": answer["versions"]["encoder"], "index": market.vectors.current()}
     assert answer["versions"]["encoder"].startswith("compact")
     assert set(ids(answer)) == set(market.fit) - {product_id}
-    bags = client.get(path, params={"limit": 100, "category": "Bags"}).json()
+    bags = client.get(path, params={"limit": 100, "threshold": 0, "category": "Bags"}).json()
     assert {item["category"] for item in bags["items"]} == {"Bags"}
     near = client.get(path, params={"limit": 100, "threshold": 0.5}).json()["items"]
     assert [item["similarity"] for item in near] == [
         one["similarity"] for one in answer["items"] if one["similarity"] >= 0.5
     ]
+    assert client.get(path).json()["items"] == near[:10]
+    assert len(near) < len(answer["items"])
     first = ids(answer)[0]
     for state in ({"in_stock": False}, {"is_gone": True}):
         with changed(market, first, **state):
