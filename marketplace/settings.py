@@ -27,6 +27,9 @@ class Settings(BaseSettings):
         SecretStr("postgresql://postgres@127.0.0.1:5432/dagster"), description="Postgres of Dagster's runs and events"
     )
     mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", description="MLflow server that tracks and gates models")
+    statement_seconds: float = Field(
+        5.0, gt=0, description="longest that the API waits for one statement of Postgres; jobs have no such bound"
+    )
     milvus_uri: str = Field("http://127.0.0.1:19530", description="Milvus, Lite server or standalone alike")
     milvus_token: SecretStr = Field(SecretStr(""), description="user:password of Milvus, empty for none")
     milvus_timeout_seconds: float = Field(10.0, gt=0, description="longest wait for one answer of Milvus")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import cast
 
 import anyio
 from fastapi import FastAPI
@@ -13,6 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from marketplace.errors import MarketplaceError
 from marketplace.settings import Settings
 from marketplace.storage.images import Images
+from marketplace.storage.shared_secrets import shared_secret
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
 from models.embedding.encoder import Encoder
@@ -129,7 +132,11 @@ def app_from_environment() -> FastAPI:
 
 
 def _shop(settings: Settings, load: Callable[[], Encoder], metrics: Metrics) -> Shop:
-    warehouse = Warehouse(settings.database_url.get_secret_value(), pool_size=CONNECTIONS)
+    warehouse = Warehouse(
+        settings.database_url.get_secret_value(),
+        pool_size=CONNECTIONS,
+        statement_seconds=settings.statement_seconds,
+    )
     token = settings.milvus_token.get_secret_value()
     # Nobody who shops waits longer, and a thread that waits is missed by others.
     vectors = Vectors(settings.milvus_uri, token, min(settings.milvus_timeout_seconds, ALONE_SECONDS))
@@ -141,7 +148,8 @@ def _shop(settings: Settings, load: Callable[[], Encoder], metrics: Metrics) -> 
         encoder,
         images,
         seconds=settings.search_seconds,
-        cursor_key=settings.database_url.get_secret_value().encode(),  # what all who serve this market share
+        # Read when the first cursor is made, so that the app starts while Postgres is away.
+        cursor_key=cast("bytes", partial(shared_secret, warehouse, "cursors")),
     )
     return Shop(settings, warehouse, vectors, encoder, finder, Pictures(images), metrics)
 

@@ -12,19 +12,23 @@ import hashlib
 import hmac
 import json
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from marketplace.errors import InputRejected
 from marketplace.search.asking import Filters, SearchQuery
+from marketplace.search.nearness import DEPTH
 
 Match = Literal["words", "some_words", "photo", "likeness"]
-LONGEST = 12_000  # letters; 500 products take about 7,500
 FOREIGN = "cursor: not one that this service gave out; begin without one"
 OTHER_SEARCH = "cursor: it belongs to another search; begin without one"
 _MAC, _PLACE, _LENGTH = 12, 11, 2
+_HEAD = 28_000  # bytes of the longest filters that may be asked, and of what the first page said
+LONGEST = -(-(_MAC + _LENGTH + _HEAD + DEPTH * _PLACE) * 4 // 3)  # letters
 _STEPS = 65_534  # of a score or a cosine; one more stands for none
+Key = bytes | Callable[[], bytes]
 _WORDS: tuple[Match | None, ...] = (None, "words", "some_words", "photo")
 
 
@@ -47,7 +51,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """What is left of a search: places in order, what they must meet, and what the first page said of them."""
+    """What is left of a search: places in order, what they must meet, and what the first page said of them.
+
+    `asked` is the fingerprint of the query that began it, None on the first page.
+    """
 
     places: tuple[Place, ...]
     filters: Filters
@@ -56,20 +63,33 @@ class Rest:
     reason: str | None
     encoder: str | None
     index: str | None
+    asked: str | None = None
 
 
 class SearchCursors:
-    """Cursors that only who has the key can make."""
+    """Cursors that only who has the key can make.
 
-    def __init__(self, key: bytes) -> None:
-        self._key = hashlib.blake2b(key, digest_size=32, person=b"soko cursor").digest()
+    Parameters
+    ----------
+    key
+        The key, or what gives it when the first cursor is made or read.
+    """
+
+    def __init__(self, key: Key) -> None:
+        self._secret = key
+
+    @cached_property
+    def _key(self) -> bytes:
+        secret = self._secret if isinstance(self._secret, bytes) else self._secret()
+        return hashlib.blake2b(secret, digest_size=32, person=b"soko cursor").digest()
 
     def text_of(self, rest: Rest, query: SearchQuery) -> str | None:
         """The text that stands for the rest of the query's answer, None where nothing is left."""
         if not rest.places:
             return None
         said = {name: value for name, value in _facts(rest).items() if value not in (None, (), [])}
-        head = json.dumps({**said, "q": fingerprint(query)}, separators=(",", ":")).encode()
+        said["q"] = rest.asked or fingerprint(query)
+        head = json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
         body = struct.pack(">H", len(head)) + head + b"".join(map(_packed, rest.places))
         return base64.urlsafe_b64encode(self._mac(body) + body).decode().rstrip("=")
 
@@ -82,14 +102,13 @@ class SearchCursors:
             If the cursor was not made with this key, or for another query.
         """
         body = self._opened(query.cursor or "")
-        (length,) = struct.unpack_from(">H", body)
-        said = json.loads(body[_LENGTH : _LENGTH + length])
-        if not is_cursor_alone(query) and said["q"] != fingerprint(query):
+        try:
+            rest = _rest(body)
+        except (struct.error, ValueError, LookupError, TypeError) as error:  # of another version of this service
+            raise InputRejected(FOREIGN) from error
+        if not is_cursor_alone(query) and rest.asked != fingerprint(query):
             raise InputRejected(OTHER_SEARCH)
-        packed = body[_LENGTH + length :]
-        places = tuple(_unpacked(packed[start : start + _PLACE]) for start in range(0, len(packed), _PLACE))
-        filters = Filters(**{**said["f"], "categories": tuple(said["f"]["categories"])})
-        return Rest(places, filters, said["t"], said["x"], said.get("r"), said.get("e"), said.get("i"))
+        return rest
 
     def _opened(self, cursor: str) -> bytes:
         try:
@@ -131,6 +150,15 @@ def _facts(rest: Rest) -> dict[str, Any]:
         "e": rest.encoder,
         "i": rest.index,
     }
+
+
+def _rest(body: bytes) -> Rest:
+    (length,) = struct.unpack_from(">H", body)
+    said = json.loads(body[_LENGTH : _LENGTH + length])
+    packed = body[_LENGTH + length :]
+    places = tuple(_unpacked(packed[start : start + _PLACE]) for start in range(0, len(packed), _PLACE))
+    filters = Filters(**{**said["f"], "categories": tuple(said["f"]["categories"])})
+    return Rest(places, filters, said["t"], said["x"], said.get("r"), said.get("e"), said.get("i"), said["q"])
 
 
 def _packed(place: Place) -> bytes:

@@ -17,10 +17,13 @@ MOST_EXAMPLES = 20
 MOST_CATEGORIES = 20
 MOST_PER_SELLER = 20
 MOST_MONEY = 10**12
+MOST_DIGITS, MOST_PLACES = 20, 6  # a price of 1E-999999 is a page of zeros where it is written out
 Identity = Annotated[int, Field(ge=0, le=LARGEST_ID)]
 Examples = Annotated[tuple[Identity, ...], Field(max_length=MOST_EXAMPLES)]
 Category = Annotated[str, Field(max_length=200, pattern=TEXT)]
-Money = Annotated[Decimal, Field(ge=0, le=MOST_MONEY, allow_inf_nan=False)]
+Money = Annotated[
+    Decimal, Field(ge=0, le=MOST_MONEY, max_digits=MOST_DIGITS, decimal_places=MOST_PLACES, allow_inf_nan=False)
+]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 EXAMPLES: dict[str, dict[str, Any]] = {

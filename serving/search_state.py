@@ -12,7 +12,7 @@ from marketplace.catalog.prices import format_price
 from marketplace.catalog.products import Price
 from marketplace.search.asking import Filters
 from serving.rendering import country_of, label
-from serving.search_schemas import Facets, FacetValue, SearchAsked
+from serving.search_schemas import MOST_EXAMPLES, Facets, FacetValue, SearchAsked
 
 FIELDS = {
     "text": "the words",
@@ -23,6 +23,7 @@ FIELDS = {
     "image_weight": "the weight of the photo",
 }
 PRICE = ("price_min", "price_max")
+MOVES = ("like", "unlike")
 Pairs = list[tuple[str, str]]
 
 
@@ -37,9 +38,11 @@ class Chip(NamedTuple):
 def asked_in(fields: Mapping[str, Any]) -> tuple[SearchAsked, tuple[str, ...]]:
     """The search in an address or a form, and what of it made no sense and was passed over.
 
-    Names that are no part of a search are those of others, who mark the links that are shared with them.
+    Names that are no part of a search are those of others, who mark the links that are shared with them. Of more
+    examples than a search takes the last are kept: each "more like this" adds one.
     """
     known = {name: value for name, value in fields.items() if name in SearchAsked.model_fields}
+    known |= {name: _last(known[name]) for name in MOVES if name in known}
     if not any(name in known for name in PRICE):
         known.pop("currency", None)  # the form always names one
     try:
@@ -48,6 +51,11 @@ def asked_in(fields: Mapping[str, Any]) -> tuple[SearchAsked, tuple[str, ...]]:
         wrong = {str(part["loc"][0]) for part in error.errors()}
         asked = SearchAsked.model_validate({name: value for name, value in known.items() if name not in wrong})
     return _upright(asked), tuple(FIELDS.get(name, name.replace("_", " ")) for name in sorted(wrong))
+
+
+def _last(examples: Sequence[str]) -> list[str]:
+    """The last examples, each once, where it was named last."""
+    return list(dict.fromkeys(reversed(examples)))[:MOST_EXAMPLES][::-1]
 
 
 def _upright(asked: SearchAsked) -> SearchAsked:

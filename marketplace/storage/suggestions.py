@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
 from marketplace.search.asking import Filters
 from marketplace.search.lexicon import product_lexicon
+from marketplace.search.phrases import EXAMPLES, PHRASE_WORDS, PhraseCounts
 from marketplace.search.terms import folded, is_ethiopic
 from marketplace.search.transliteration import romanised
 from marketplace.search.typos import SHORTEST, mistakes, most_mistakes
@@ -23,14 +26,12 @@ from marketplace.storage.warehouse import Warehouse
 Kind = Literal["category", "phrase", "product", "seller"]
 LONGEST_TYPED = 60  # letters; what follows begins nothing
 LONGEST_TEXT = 80
-PHRASE_WORDS = 3
-LEAST_PRODUCTS = 2  # a phrase of one product is that product's title
-MOST_PHRASES = 20_000
+MOST: Mapping[Kind, int] = MappingProxyType({"category": 2_000, "seller": 20_000, "product": 50_000, "phrase": 20_000})
+PIECE = 2_000  # rows read or written at once
+LOCK = 0x736F6B6F73756767  # one refresh at a time: two would write the same rows
 STARTS = 4  # words of a title at which typing may begin
-EXAMPLES = 5
 SPARE = 4
 SIMILAR = "0.3"
-_SURFACE = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +43,11 @@ class Suggestion:
     products: int
 
 
-@dataclass(slots=True)
-class _Draft:
-    starts: set[str] = field(default_factory=set)
-    products: int = 0
-    examples: list[int] = field(default_factory=list)
-
-    def add(self, product_id: int) -> None:
-        self.products += 1
-        if len(self.examples) < EXAMPLES:
-            self.examples.append(product_id)
+class _Draft(NamedTuple):
+    kind: Kind
+    text: str
+    products: int
+    examples: Sequence[int]
 
 
 def suggest(warehouse: Warehouse, typed: str, *, limit: int) -> list[Suggestion]:
@@ -73,52 +69,59 @@ def suggest(warehouse: Warehouse, typed: str, *, limit: int) -> list[Suggestion]
 
 
 def refresh_suggestions(warehouse: Warehouse) -> int:
-    """How many suggestions there are of what is on the shelf now, all written anew in one transaction."""
-    shelf = on_the_shelf(products.c.product_id, products.c.title, products.c.category, sellers.c.name.label("seller"))
+    """How many suggestions there are of what is on the shelf now, all brought up to date in one transaction.
+
+    However many products there are, memory is bounded: what is fullest is kept, up to `MOST` of each kind.
+    """
+    written = 0
     with warehouse.begin() as connection:
-        drafts = _drafted(connection.execute(meeting(shelf, Filters()).order_by(products.c.product_id)))
-        rows = [
-            (kind, text, starts, draft.products, "{" + ",".join(map(str, draft.examples)) + "}")
-            for (kind, text), draft in drafts.items()
-            for starts in draft.starts
-        ]
-        connection.execute(sa.delete(suggestions))
-        _write(connection, rows)
-        connection.execute(sa.text("analyze catalog.suggestions"))  # the planner has no idea of fresh rows
-    return len(drafts)
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+        connection.execute(sa.text("create temporary table drafts (like catalog.suggestions) on commit drop"))
+        drafts = _drafts(connection)
+        while piece := list(islice(drafts, PIECE)):
+            _copy(connection, piece)
+            written += len(piece)
+        _swap(connection)
+    return written
 
 
-def _drafted(rows: Iterable[sa.Row[Any]]) -> dict[tuple[Kind, str], _Draft]:
-    drafts: dict[tuple[Kind, str], _Draft] = defaultdict(_Draft)
-    phrases: Counter[str] = Counter()
-    examples: dict[str, list[int]] = defaultdict(list)
-    for row in rows:
-        for kind, text in _named(row):
-            drafts[kind, text].add(row.product_id)
-        for phrase in _phrases(row.title):
-            phrases[phrase] += 1
-            if len(examples[phrase]) < EXAMPLES:
-                examples[phrase].append(row.product_id)
-    for phrase, count in phrases.most_common(MOST_PHRASES):
-        if count >= LEAST_PRODUCTS:
-            drafts["phrase", phrase] = _Draft(set(), count, examples[phrase])
-    for (kind, text), draft in drafts.items():
-        draft.starts.update(_starts(kind, text))
-    return drafts
+def _drafts(connection: sa.Connection) -> Iterator[_Draft]:
+    columns: tuple[tuple[Kind, sa.Column[str]], ...] = (
+        ("category", products.c.category),
+        ("seller", sellers.c.name),
+        ("product", products.c.title),
+    )
+    for kind, column in columns:
+        for row in _streamed(connection, _fullest_of(kind, column)):
+            if row.text.strip():
+                yield _Draft(kind, row.text, row.products, row.examples)
+    counts = PhraseCounts()
+    titles = meeting(on_the_shelf(products.c.product_id, products.c.title), Filters()).order_by(products.c.product_id)
+    for row in _streamed(connection, titles):
+        counts.add(row.product_id, row.title)
+    for one in counts.fullest(MOST["phrase"]):
+        yield _Draft("phrase", one.phrase, one.products, one.examples)
 
 
-def _named(row: sa.Row[Any]) -> Iterator[tuple[Kind, str]]:
-    named: tuple[tuple[Kind, str], ...] = (("category", row.category), ("seller", row.seller), ("product", row.title))
-    return ((kind, text) for kind, text in named if text.strip() and len(text) <= LONGEST_TEXT)
+def _fullest_of(kind: Kind, column: sa.Column[str]) -> sa.Select[Any]:
+    """The texts that most products have, of equals the newest, each with how many and some of them."""
+    ids = sa.type_coerce(
+        sa.func.array_agg(aggregate_order_by(products.c.product_id, products.c.product_id)), ARRAY(sa.BigInteger)
+    )
+    count = sa.func.count().label("products")
+    shelf = meeting(on_the_shelf(column.label("text"), count, ids[1:EXAMPLES].label("examples")), Filters())
+    return (
+        shelf.where(sa.func.length(column) <= LONGEST_TEXT)
+        .group_by(column)
+        .order_by(count.desc(), sa.func.max(products.c.first_seen_at).desc(), column)
+        .limit(MOST[kind])
+    )
 
 
-def _phrases(title: str) -> set[str]:
-    """One to three words of a title in a row, as written, that begin and end with one that says something."""
-    linking = product_lexicon().linking
-    words = [word.casefold() for word in _SURFACE.findall(title[:LONGEST_TEXT])]
-    rows = (words[at : at + size] for size in range(1, PHRASE_WORDS + 1) for at in range(len(words) - size + 1))
-    told = (row for row in rows if row[0] not in linking and row[-1] not in linking)
-    return {" ".join(row) for row in told if any(len(word) > 1 and not word.isdecimal() for word in row)}
+def _streamed(connection: sa.Connection, statement: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
+    """The rows, of which a piece at a time is fetched."""
+    with connection.execute(statement, execution_options={"yield_per": PIECE}) as rows:
+        yield from rows
 
 
 def _starts(kind: Kind, text: str) -> set[str]:
@@ -136,17 +139,31 @@ def _starts(kind: Kind, text: str) -> set[str]:
     return starts - {""}
 
 
-def _write(connection: sa.Connection, rows: Sequence[tuple[str, str, str, int, str]]) -> None:
-    if not rows:
-        return
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    kinds = (sa.Text, sa.Text, sa.Text, sa.Integer, sa.Text)
-    parts: list[sa.ColumnElement[Any]] = [
-        sa.func.unnest(sa.cast(column, ARRAY(kind))) for column, kind in zip(columns, kinds, strict=True)
-    ]
-    parts[-1] = sa.cast(parts[-1], ARRAY(sa.BigInteger))
-    names = ["kind", "text", "starts", "products", "examples"]
-    connection.execute(sa.insert(suggestions).from_select(names, sa.select(*parts)))
+def _copy(connection: sa.Connection, drafts: Iterable[_Draft]) -> None:
+    """The drafts stand in the temporary table, each once for every way to begin it."""
+    lines = io.StringIO()
+    rows = csv.writer(lines)
+    for one in drafts:
+        examples = "{" + ",".join(map(str, one.examples)) + "}"
+        rows.writerows((one.kind, one.text, starts, one.products, examples) for starts in _starts(one.kind, one.text))
+    lines.seek(0)
+    with connection.connection.cursor() as cursor:
+        cursor.copy_expert("copy drafts (kind, text, starts, products, examples) from stdin (format csv)", lines)
+
+
+def _swap(connection: sa.Connection) -> None:
+    """The suggestions are the drafts; what stays as it was is not written."""
+    for statement in (
+        "analyze drafts",
+        "delete from catalog.suggestions as kept where not exists (select from drafts"
+        " where drafts.kind = kept.kind and drafts.text = kept.text and drafts.starts = kept.starts)",
+        "insert into catalog.suggestions as kept (kind, text, starts, products, examples)"
+        " select kind, text, starts, products, examples from drafts"
+        " on conflict (kind, text, starts) do update set products = excluded.products, examples = excluded.examples"
+        " where (kept.products, kept.examples) is distinct from (excluded.products, excluded.examples)",
+        "analyze catalog.suggestions",  # the planner has no idea of fresh rows
+    ):
+        connection.execute(sa.text(statement))
 
 
 def _shown(connection: sa.Connection, condition: sa.ColumnElement[bool], limit: int) -> list[Suggestion]:

@@ -449,6 +449,16 @@ publications = Table(
     comment="One row per published thing; readers follow its version, so a switch is one row.",
 )
 
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", Text, primary_key=True, comment="what it signs"),
+    Column("secret", LargeBinary, nullable=False, comment="random bytes; without the row there are new ones"),
+    Column("made_at", Instant, nullable=False, server_default=func.now()),
+    schema="serving",
+    comment="What all who serve this market sign with. One row per purpose.",
+)
+
 recommendations = Table(
     "recommendations",
     metadata,

@@ -15,13 +15,19 @@ from sqlalchemy.engine import make_url
 
 from marketplace.errors import ConfigurationError, StoreUnreachable
 
-CONNECT = {"connect_timeout": 5, "options": "-c timezone=utc"}
+CANCELLED = "57014"  # what Postgres says of a statement that took too long
 
 
 class Warehouse:
-    """A bounded pool of connections to the database that holds truth and marts."""
+    """A bounded pool of connections to the database that holds truth and marts.
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+    Parameters
+    ----------
+    statement_seconds
+        After which Postgres gives up a statement, waits for locks included; None for jobs that take what they need.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 5, statement_seconds: float | None = None) -> None:
         try:
             parsed = make_url(url)
         except (sa.exc.ArgumentError, ValueError) as error:
@@ -31,17 +37,19 @@ class Warehouse:
         if parsed.get_backend_name() != "postgresql":
             raise ConfigurationError(f"SOKO_DATABASE_URL must start with postgresql://, not {parsed.drivername}://")
         self.url = parsed.set(drivername="postgresql+psycopg2")
+        self._statement_seconds = statement_seconds
+        connect = _connect(statement_seconds)
         self.engine = sa.create_engine(
             self.url,
             pool_size=pool_size,
             max_overflow=5,
             pool_timeout=10,
             pool_pre_ping=True,
-            connect_args=CONNECT,
+            connect_args=connect,
         )
         self._alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")  # the same pool
         # A lock lasts as long as the work beneath it, and that work takes its connections from the pool.
-        self._locks = sa.create_engine(self.url, poolclass=sa.NullPool, connect_args=CONNECT)
+        self._locks = sa.create_engine(self.url, poolclass=sa.NullPool, connect_args=connect)
 
     @property
     def where(self) -> str:
@@ -55,7 +63,7 @@ class Warehouse:
         Raises
         ------
         StoreUnreachable
-            If Postgres does not answer or drops the connection.
+            If Postgres does not answer, drops the connection, or takes too long for a statement.
         """
         with self._in_our_words(), self.engine.begin() as connection:
             yield connection
@@ -99,8 +107,13 @@ class Warehouse:
         try:
             yield
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
-            reason = str(getattr(error, "orig", error)).strip().splitlines()
-            raise StoreUnreachable(f"Postgres at {self.where}: {reason[0] if reason else error}") from error
+            raise StoreUnreachable(f"Postgres at {self.where}: {self._reason(error)}") from error
+
+    def _reason(self, error: sa.exc.SQLAlchemyError) -> str:
+        orig = getattr(error, "orig", error)
+        if self._statement_seconds is not None and getattr(orig, "pgcode", None) == CANCELLED:
+            return f"a statement took longer than {self._statement_seconds:g} s"
+        return (str(orig).strip() or str(error)).splitlines()[0]
 
     def ping(self) -> None:
         """Returns when Postgres answers, raises StoreUnreachable otherwise."""
@@ -139,6 +152,11 @@ def open_migrated(url: str) -> Warehouse:
     if not warehouse.is_migrated():
         raise ConfigurationError(f"the tables at {warehouse.where} are missing or old; run: soko migrate")
     return warehouse
+
+
+def _connect(statement_seconds: float | None) -> dict[str, object]:
+    bound = "" if statement_seconds is None else f" -c statement_timeout={max(1, round(statement_seconds * 1000))}"
+    return {"connect_timeout": 5, "options": f"-c timezone=utc{bound}"}
 
 
 def _alembic_config() -> Config:

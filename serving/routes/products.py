@@ -42,8 +42,8 @@ def read_categories(shop: ShopDep, limit: Limit = 50) -> list[CategoryShown]:
 def read_similar(
     product_id: ProductId,
     shop: ShopDep,
-    limit: Limit = 12,
-    threshold: Annotated[float, Query(ge=0, le=1, description="least cosine of the vectors")] = 0.0,
+    limit: Limit = 10,
+    threshold: Annotated[float, Query(ge=0, le=1, description="least cosine of the vectors")] = 0.5,
     category: CategoryFilter = None,
     in_stock: Annotated[bool, Query(description="false finds sold-out products as well")] = True,
     collapse: Annotated[bool, Query(description="show near-duplicates once, the others under `also_at`")] = False,

@@ -145,6 +145,7 @@ def _page_values(shop: Shop, found: Findings | None, asked: SearchAsked, sheet: 
         "exact": exact,
         "close": close,
         "cursor": found.next_cursor if found else None,
+        "reason": found.reason if found else None,
         "more_query": urlencode([*pairs, ("divided", "true")] if close or sheet.divided else pairs),
         "pictures": shop.pictures,
     }

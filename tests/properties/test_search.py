@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import struct
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -17,7 +18,10 @@ from marketplace.search.candidates import Candidate, at_most_per_seller, ordered
 from marketplace.search.collapse import collapsed
 from marketplace.search.facets import price_bands
 from marketplace.search.fusion import FusionWeights, fuse
-from serving.search_cursors import Place, Rest, SearchCursors, groups_of
+from marketplace.search.nearness import DEPTH
+from serving.dependencies import LARGEST_ID
+from serving.search_cursors import LONGEST, Place, Rest, SearchCursors, fingerprint, groups_of
+from serving.search_schemas import MOST_CATEGORIES, MOST_MONEY, SearchAsked
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,7 @@ def test_a_cursor_brings_back_what_was_left(rest):
     text = CURSORS.text_of(rest, ASKED)
     for query in (replace(ASKED, cursor=text, limit=3), SearchQuery(cursor=text)):
         back = CURSORS.rest_of(query)
-        assert replace(back, places=()) == replace(rest, places=())
+        assert replace(back, places=()) == replace(rest, places=(), asked=fingerprint(ASKED))
         assert [one.product_id for one in back.places] == [one.product_id for one in rest.places]
         for one, other in zip(back.places, rest.places, strict=True):
             assert (one.words, one.is_first, one.matched) == (other.words, other.is_first, other.matched)
@@ -198,6 +202,52 @@ def test_a_cursor_of_which_one_byte_was_changed_is_refused(rest, where, change):
     forged = base64.urlsafe_b64encode(raw).decode().rstrip("=")
     with pytest.raises(InputRejected, match="not one that this service gave out"):
         CURSORS.rest_of(SearchQuery(cursor=forged))
+
+
+@given(RESTS)
+def test_a_cursor_sent_alone_makes_one_that_belongs_to_the_first_search_still(rest):
+    text = CURSORS.text_of(rest, ASKED)
+    for _ in range(3):
+        alone = SearchQuery(cursor=text)
+        text = CURSORS.text_of(CURSORS.rest_of(alone), alone)
+    assert CURSORS.rest_of(replace(ASKED, cursor=text)).filters == rest.filters
+
+
+@pytest.mark.parametrize("letter", ["ሰ", "🧺", "\x01", '"'])
+def test_the_cursor_of_the_longest_filters_that_may_be_asked_may_be_sent(letter):
+    asked = SearchAsked(
+        text=letter * 300,
+        category=letter * 200,
+        categories=tuple(f"{number:02}" + letter * 198 for number in range(MOST_CATEGORIES)),
+        seller_id=LARGEST_ID,
+        city=letter * 100,
+        country="KE",
+        currency="KES",
+        price_min=MOST_MONEY - 1,
+        price_max=MOST_MONEY,
+        in_stock=False,
+    )
+    places = tuple(Place(LARGEST_ID, 1.0, 1.0, "words") for _ in range(DEPTH))
+    rest = Rest(places, asked.query().filters, DEPTH, False, "r" * 500, "e" * 200, "i" * 200)
+    text = CURSORS.text_of(rest, asked.query())
+    assert len(text) <= LONGEST
+    assert CURSORS.rest_of(SearchAsked(cursor=text).query()).filters == rest.filters
+
+
+def signed(body: bytes) -> str:
+    return base64.urlsafe_b64encode(CURSORS._mac(body) + body).decode()
+
+
+@given(st.binary(max_size=60) | st.builds(lambda said: struct.pack(">H", len(said)) + said, st.binary(max_size=60)))
+def test_a_body_that_was_signed_but_makes_no_sense_is_refused(body):
+    with pytest.raises(InputRejected, match="not one that this service gave out"):
+        CURSORS.rest_of(SearchQuery(cursor=signed(body)))
+
+
+@pytest.mark.parametrize("said", ["{}", "[]", "null", '{"f":{}}', '{"f":{"categories":[]},"t":1,"q":""}'])
+def test_a_signed_body_without_what_belongs_in_it_is_refused(said):
+    with pytest.raises(InputRejected, match="not one that this service gave out"):
+        CURSORS.rest_of(SearchQuery(cursor=signed(struct.pack(">H", len(said)) + said.encode())))
 
 
 @given(st.text(max_size=50))

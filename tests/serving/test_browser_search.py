@@ -104,6 +104,25 @@ def test_suggestions_are_walked_with_the_keyboard_and_never_needed(page: Page) -
     )
 
 
+def test_suggestions_that_failed_are_asked_for_again(browser: Browser, address: str) -> None:
+    context = browser.new_context(base_url=address)
+    page = context.new_page()
+    statuses = iter((503,))
+    page.route(
+        "**/api/search/suggestions*",
+        lambda route: route.fulfill(status=status) if (status := next(statuses, None)) else route.continue_(),
+    )
+    page.goto("/")
+    box = page.get_by_role("combobox", name="Search by words")
+    with page.expect_response("**/api/search/suggestions*") as answer:
+        box.fill("ki")
+    assert answer.value.status == 503
+    expect(page.get_by_role("listbox")).to_be_hidden()
+    box.press("ArrowDown")
+    expect(page.get_by_role("listbox", name="Suggestions").get_by_role("option").first).to_be_visible()
+    context.close()
+
+
 def test_words_are_searched_at_once_whatever_becomes_of_suggestions(page: Page) -> None:
     page.route("**/api/search/suggestions*", lambda route: None)  # never answered
     page.goto("/")

@@ -13,8 +13,14 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from PIL import Image
+from pydantic import SecretStr
 
+from marketplace.errors import InputRejected
+from marketplace.search.asking import SearchQuery
 from marketplace.storage.tables import product_matches, products
+from models.embedding.encoder import Encoder
+from serving.app import create_app
+from serving.search_cursors import SearchCursors
 from serving.search_schemas import SearchResults, SimilarProducts
 from tests.serving.conftest import Market
 from tests.serving.test_search import as_seen_by_a_phone, by_photo, pictured, searched
@@ -117,6 +123,11 @@ def test_a_price_range_needs_a_currency_and_ends_after_it_begins(client: TestCli
     assert "begins at" in refused(client, text="dress", currency="KES", price_min=5, price_max=1)
 
 
+@pytest.mark.parametrize("price", ["1E-999999", "0.0000001", "1E999999", "1000000000001", "NaN", "Infinity", "-1"])
+def test_a_price_that_nobody_writes_is_refused(client: TestClient, price: str) -> None:
+    assert "price_min" in refused(client, text="dress", currency="KES", price_min=price)
+
+
 def test_the_cheapest_the_dearest_and_the_newest_come_first(client: TestClient) -> None:
     def prices(sort: str) -> list[int]:
         found = asked(client, text=ANY, sort=sort, limit=100)["items"]
@@ -171,7 +182,35 @@ def test_a_cursor_that_was_not_given_out_or_belongs_elsewhere_is_refused(client:
     assert "another search" in refused(client, text=ANY, sort="newest", cursor=cursor)
     for forged in ("", "abc", cursor[:-9], cursor[9:], "A" * len(cursor), "ሰላም"):
         assert "begin without one" in refused(client, cursor=forged)
-    assert "at most" in refused(client, cursor="A" * 20_000)
+    assert "at most" in refused(client, cursor="A" * 50_000)
+
+
+def test_a_cursor_sent_alone_leads_to_one_that_may_come_with_its_search(client: TestClient) -> None:
+    whole = ids(asked(client, text=ANY, limit=6))
+    first = asked(client, text=ANY, limit=2)
+    second = asked(client, limit=2, cursor=first["next_cursor"])
+    third = asked(client, text=ANY, limit=2, cursor=second["next_cursor"])
+    assert [*ids(first), *ids(second), *ids(third)] == whole
+    assert "another search" in refused(client, text="basket", cursor=second["next_cursor"])
+
+
+def test_pages_go_on_under_as_many_long_categories_as_may_be_asked(client: TestClient) -> None:
+    long = [f"{number:02}" + "ሰ" * 198 for number in range(18)]
+    found = list(pages(client, 2, text=ANY, categories=["Bags", "Shoes", *long]))
+    assert len(found) > 1
+    assert [one for page in found for one in ids(page)] == ids(asked(client, text=ANY, categories=["Bags", "Shoes"]))
+
+
+def test_all_who_serve_a_market_read_each_others_cursors_and_no_address_is_their_key(
+    client: TestClient, market: Market, encoder: Encoder
+) -> None:
+    cursor = asked(client, text=ANY, limit=2)["next_cursor"]
+    url = market.settings.database_url.get_secret_value()
+    settings = market.settings.model_copy(update={"database_url": SecretStr(f"{url}?application_name=another")})
+    with TestClient(create_app(settings, load=lambda: encoder), raise_server_exceptions=False) as other:
+        assert ids(asked(other, limit=2, cursor=cursor)) == ids(asked(client, limit=2, cursor=cursor))
+    with pytest.raises(InputRejected, match="not one that this service gave out"):
+        SearchCursors(url.encode()).rest_of(SearchQuery(cursor=cursor))
 
 
 def test_facets_count_what_each_choice_would_leave(client: TestClient) -> None:
@@ -281,7 +320,7 @@ def test_a_product_stands_for_its_picture_and_words(client: TestClient, market: 
     product = pictured(market)
     product_id = market.drawn.product_id(product)
     alike = asked(client, product_id=product_id, limit=10, collapse=False)
-    similar = client.get(f"/api/products/similar/{product_id}", params={"limit": 10}).json()
+    similar = client.get(f"/api/products/similar/{product_id}", params={"threshold": 0}).json()
     assert ids(alike) == ids(similar)
     assert product_id not in ids(alike)
     otherwise = asked(client, product_id=product_id, text="basket", image_weight=0.1)
@@ -440,17 +479,19 @@ def test_similar_products_follow_filters_and_never_show_what_cannot_be_bought(
     product = pictured(market)
     product_id = market.drawn.product_id(product)
     path = f"/api/products/similar/{product_id}"
-    answer = client.get(path, params={"limit": 100}).json()
+    answer = client.get(path, params={"limit": 100, "threshold": 0}).json()
     SimilarProducts.model_validate(answer, strict=False)
     assert answer["versions"] == {"encoder": answer["versions"]["encoder"], "index": market.vectors.current()}
     assert answer["versions"]["encoder"].startswith("compact")
     assert set(ids(answer)) == set(market.fit) - {product_id}
-    bags = client.get(path, params={"limit": 100, "category": "Bags"}).json()
+    bags = client.get(path, params={"limit": 100, "threshold": 0, "category": "Bags"}).json()
     assert {item["category"] for item in bags["items"]} == {"Bags"}
     near = client.get(path, params={"limit": 100, "threshold": 0.5}).json()["items"]
     assert [item["similarity"] for item in near] == [
         one["similarity"] for one in answer["items"] if one["similarity"] >= 0.5
     ]
+    assert client.get(path).json()["items"] == near[:10]
+    assert len(near) < len(answer["items"])
     first = ids(answer)[0]
     for state in ({"in_stock": False}, {"is_gone": True}):
         with changed(market, first, **state):

@@ -12,6 +12,7 @@ from threading import Event, Thread
 from typing import Any, cast
 
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from marketplace.errors import NotReady, StoreUnreachable
@@ -19,6 +20,7 @@ from marketplace.local.milvus import EmbeddedMilvus
 from marketplace.local.network import free_port, wait_until
 from marketplace.storage.images import Images
 from marketplace.storage.vectors import Vectors
+from marketplace.storage.warehouse import Warehouse
 from models.embedding.encoder import Encoder
 from serving.app import create_app
 from serving.breaker import Breaker
@@ -74,6 +76,31 @@ def test_while_the_index_hangs_words_answer_all_the_same(market: Market, encoder
     assert likeness_alone.status_code == 200
     assert likeness_alone.json()["degraded"]
     assert (similar["source"], similar["degraded"]) == ("same_category", True)
+
+
+def test_while_a_table_is_locked_a_search_gives_up_and_the_next_one_answers(market: Market, encoder: Encoder) -> None:
+    paths = ("/api/products", "/api/search/suggestions?q=bas", "/search?q=basket")
+    with app_over(market, encoder, market.settings.milvus_uri, statement_seconds=0.3) as client:
+        with market.warehouse.begin() as connection:
+            connection.execute(sa.text("lock table catalog.products in access exclusive mode"))
+            locked = [client.post("/api/search", json={"text": "basket"}), *map(client.get, paths)]
+        after = searched(client, "basket")
+    assert [answer.status_code for answer in locked] == [503, 503, 503, 503]
+    for answer in locked:
+        assert answer.headers["retry-after"]
+        assert "does not answer. Try again in a moment" in answer.json()["detail"]
+    assert after["items"]
+
+
+def test_only_who_serves_has_its_statements_cut_short(market: Market) -> None:
+    bounded = Warehouse(market.settings.database_url.get_secret_value(), statement_seconds=0.05)
+    slow = sa.text("select pg_sleep(0.2)")
+    for connecting in (bounded.begin, bounded.reading):
+        with pytest.raises(StoreUnreachable, match=r"a statement took longer than 0\.05 s"), connecting() as connection:
+            connection.execute(slow)
+    bounded.close()
+    with market.warehouse.begin() as connection:
+        connection.execute(slow)
 
 
 def test_products_alone_are_found_by_their_titles_while_vectors_are_away(

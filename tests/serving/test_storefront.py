@@ -22,6 +22,8 @@ from marketplace.storage.quality import judge_products
 from marketplace.storage.warehouse import Warehouse
 from models.embedding.encoder import Encoder
 from serving.app import create_app
+from serving.search_schemas import MOST_EXAMPLES
+from serving.search_state import asked_in
 from tests.serving import world
 from tests.serving.conftest import Market
 
@@ -235,6 +237,24 @@ def test_what_an_address_says_amiss_is_left_out_and_said(client: TestClient) -> 
     assert "utm_source" not in "".join(one.get("href") for one in css(tree, "#findings a"))
 
 
+@pytest.mark.parametrize("price", ["1E-999999", "0E-999999", "1E999999", "1." + "0" * 900])
+def test_a_price_of_a_million_digits_makes_no_page_of_them(client: TestClient, price: str) -> None:
+    answer = client.get(f"/search?q=bag&price_min={price}&currency=KES", headers=BROWSER)
+    assert answer.status_code == 200
+    assert len(answer.text) < 100_000
+
+
+def test_of_too_many_examples_the_last_are_kept(client: TestClient, market: Market) -> None:
+    named = [*range(1, MOST_EXAMPLES + 1), 1, MOST_EXAMPLES + 1]
+    asked, passed_over = asked_in({"like": list(map(str, named)), "unlike": ["2"]})
+    assert asked.like == (*range(3, MOST_EXAMPLES + 1), 1, MOST_EXAMPLES + 1)
+    assert (asked.unlike, passed_over) == ((2,), ())
+    liked = market.fit[: MOST_EXAMPLES + 1]
+    assert len(liked) == MOST_EXAMPLES + 1
+    tree = page(client, "/search?" + "&".join(f"like={one}" for one in liked))
+    assert sum("More like" in one.get("aria-label", "") for one in css(tree, "ul.active a")) == MOST_EXAMPLES
+
+
 def test_a_currency_without_a_range_is_what_the_form_always_sends(client: TestClient) -> None:
     assert shown(page(client, "/search?q=bag&currency=TZS&price_min=")) == shown(page(client, "/search?q=bag"))
 
@@ -321,6 +341,11 @@ def test_a_photo_is_searched_without_script(client: TestClient, market: Market) 
 
 def test_a_degraded_search_says_so_on_the_page(without_index: TestClient, market: Market) -> None:
     assert "Found by words only for now" in page(without_index, "/search?q=dress").text_content()
+    first = page(without_index, "/search?q=dress+bag+kitenge&limit=2")
+    (form,) = css(first, "nav.more form")
+    body = {"cursor": css(form, "input[name=cursor]")[0].get("value")}
+    for address in (form.get("action"), f"{form.get('action')}&piece=true"):
+        assert "Found by words only for now" in without_index.post(address, data=body, headers=BROWSER).text
     assert "Likeness cannot be told now" in page(without_index, f"/products/{market.fit[0]}").text_content()
 
 

@@ -42,6 +42,9 @@ const loadMore = async (nav) => {
     if (!answer.ok) throw new Error(answer.status);
     const fresh = elements(await answer.text()), count = all(".card", fresh).length;
     waiting.forEach((bone) => bone.remove());
+    const resting = one(".resting", fresh); // said once on a page, and never between the grid and what follows it
+    resting?.remove();
+    if (resting && !one(".resting")) grid.before(resting);
     grid.append(...[...fresh.children].filter((element) => element.matches(".card")));
     nav.replaceWith(...fresh.children);
     wake();

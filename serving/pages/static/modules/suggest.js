@@ -76,7 +76,8 @@ const ask = async (isWanted) => {
   try {
     if (!answers.has(text)) {
       const answer = await fetch(`/api/search/suggestions?${new URLSearchParams({ q: text, limit: MOST })}`, { signal: asked.signal });
-      answers.set(text, answer.ok ? (await answer.json()).items : []);
+      if (!answer.ok) throw new Error(answer.status); // not kept: the next time it may be answered
+      answers.set(text, (await answer.json()).items);
       if (answers.size > REMEMBERED) answers.delete(answers.keys().next().value);
     }
     if (box.value.trim() === text && document.activeElement === box) show(answers.get(text));
