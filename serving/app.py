@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import cast
 
 import anyio
 from fastapi import FastAPI
@@ -149,7 +148,7 @@ def _shop(settings: Settings, load: Callable[[], Encoder], metrics: Metrics) -> 
         images,
         seconds=settings.search_seconds,
         # Read when the first cursor is made, so that the app starts while Postgres is away.
-        cursor_key=cast("bytes", partial(shared_secret, warehouse, "cursors")),
+        cursor_key=partial(shared_secret, warehouse, "cursors"),
     )
     return Shop(settings, warehouse, vectors, encoder, finder, Pictures(images), metrics)
 

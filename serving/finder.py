@@ -24,7 +24,7 @@ from serving.encoder import WarmEncoder
 from serving.findings import Alike, Findings, Found, shown
 from serving.gathering import AWAY, Gathered, Gatherer
 from serving.likeness import Likeness, Meant, Wanted, why_without
-from serving.search_cursors import Place, Rest, SearchCursors
+from serving.search_cursors import Key, Place, Rest, SearchCursors
 
 
 class Finder:
@@ -46,7 +46,7 @@ class Finder:
         images: Images,
         *,
         seconds: float,
-        cursor_key: bytes,
+        cursor_key: Key,
         weights: FusionWeights = TUNED,
     ) -> None:
         self._warehouse = warehouse
@@ -123,14 +123,14 @@ class Finder:
     def _rest(self, query: SearchQuery, found: Gathered) -> Rest:
         """The whole answer, in the order in which it is shown."""
         groups = _groups(ordered(found.candidates, query.sort, query.filters.currency), collapse=query.collapse)
+        more: dict[int, int] = {}
         if query.per_seller is not None:
-            kept = {one.product_id for one in at_most_per_seller((group[0] for group in groups), query.per_seller)}
-            groups = [group for group in groups if group[0].product_id in kept]
+            groups, more = at_most_per_seller(groups, query.per_seller)
         places = tuple(
             found.place(one.product_id, is_first=number == 0) for group in groups for number, one in enumerate(group)
         )
         encoder = self._encoder_of(found.index)
-        return Rest(places, query.filters, len(groups), found.is_all, found.reason, encoder, found.index)
+        return Rest(places, query.filters, len(groups), found.is_all, found.reason, encoder, found.index, more=more)
 
     def _facets(self, asked: Asked, meant: Meant | None, found: Gathered) -> dict[FacetName, Facet]:
         """Every facet, counted over what matches with its own filters lifted.
@@ -163,7 +163,11 @@ class Finder:
 
     def _page(self, rest: Rest, query: SearchQuery) -> Findings:
         """The first products of the rest, and the cursor of what follows."""
-        items, left = shown(self._warehouse, rest.places, query.limit, rest.filters)
+        found, left = shown(self._warehouse, rest.places, query.limit, rest.filters)
+        items = tuple(
+            replace(one, more_from_seller=rest.more.get(one.product.seller.seller_id, 0)) if rest.more else one
+            for one in found
+        )
         cursor = self._cursors.text_of(replace(rest, places=left), query)
         return Findings(items, rest.reason, rest.encoder, rest.index, cursor, rest.total, rest.is_exact)
 

@@ -17,13 +17,17 @@ from serving.search_cursors import Match, Place, groups_of
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A product, how well it fits (0..1), its cosine where vectors found it, what found it, and who else offers it."""
+    """A product, how well it fits (0..1), its cosine where vectors found it, what found it, and who else offers it.
+
+    `more_from_seller` counts what else of its seller was found and left out, where so many of each are shown.
+    """
 
     product: ShelfProduct
     similarity: float | None
     matched: tuple[Match, ...]
     score: float = 0.0
     also_at: tuple[ShelfProduct, ...] = ()
+    more_from_seller: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import hashlib
 import hmac
 import json
 import struct
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ Match = Literal["words", "some_words", "photo", "likeness"]
 FOREIGN = "cursor: not one that this service gave out; begin without one"
 OTHER_SEARCH = "cursor: it belongs to another search; begin without one"
 _MAC, _PLACE, _LENGTH = 12, 11, 2
-_HEAD = 28_000  # bytes of the longest filters that may be asked, and of what the first page said
+_HEAD = 40_000  # bytes of the longest filters that may be asked, and of what the first page said
 LONGEST = -(-(_MAC + _LENGTH + _HEAD + DEPTH * _PLACE) * 4 // 3)  # letters
 _STEPS = 65_534  # of a score or a cosine; one more stands for none
 Key = bytes | Callable[[], bytes]
@@ -53,7 +53,8 @@ class Place:
 class Rest:
     """What is left of a search: places in order, what they must meet, and what the first page said of them.
 
-    `asked` is the fingerprint of the query that began it, None on the first page.
+    `asked` is the fingerprint of the query that began it, None on the first page. `more` says how many products of a
+    seller were left out, where a search shows so many of each.
     """
 
     places: tuple[Place, ...]
@@ -64,6 +65,7 @@ class Rest:
     encoder: str | None
     index: str | None
     asked: str | None = None
+    more: Mapping[int, int] = field(default_factory=dict)
 
 
 class SearchCursors:
@@ -87,7 +89,7 @@ class SearchCursors:
         """The text that stands for the rest of the query's answer, None where nothing is left."""
         if not rest.places:
             return None
-        said = {name: value for name, value in _facts(rest).items() if value not in (None, (), [])}
+        said = {name: value for name, value in _facts(rest).items() if value not in (None, (), [], {})}
         said["q"] = rest.asked or fingerprint(query)
         head = json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
         body = struct.pack(">H", len(head)) + head + b"".join(map(_packed, rest.places))
@@ -149,6 +151,7 @@ def _facts(rest: Rest) -> dict[str, Any]:
         "r": rest.reason,
         "e": rest.encoder,
         "i": rest.index,
+        "m": {str(seller): count for seller, count in rest.more.items()},
     }
 
 
@@ -158,7 +161,8 @@ def _rest(body: bytes) -> Rest:
     packed = body[_LENGTH + length :]
     places = tuple(_unpacked(packed[start : start + _PLACE]) for start in range(0, len(packed), _PLACE))
     filters = Filters(**{**said["f"], "categories": tuple(said["f"]["categories"])})
-    return Rest(places, filters, said["t"], said["x"], said.get("r"), said.get("e"), said.get("i"), said["q"])
+    more = {int(seller): int(count) for seller, count in said.get("m", {}).items()}
+    return Rest(places, filters, said["t"], said["x"], said.get("r"), said.get("e"), said.get("i"), said["q"], more)
 
 
 def _packed(place: Place) -> bytes:

@@ -70,6 +70,7 @@ def _hit(item: Found) -> SearchHit:
         similarity=rounded(item.similarity),
         matched=list(item.matched),
         also_at=[_offer(product) for product in item.also_at],
+        more_from_seller=item.more_from_seller,
     )
 
 

@@ -87,7 +87,12 @@ class SearchAsked(BaseModel):
     cursor: Annotated[
         str | None, Field(max_length=LONGEST, description="`next_cursor` of the page before; may be sent alone")
     ] = None
-    per_seller: Annotated[int | None, Field(ge=1, le=MOST_PER_SELLER, description="most products of one seller")] = None
+    per_seller: Annotated[
+        int | None,
+        Field(
+            ge=1, le=MOST_PER_SELLER, description="most products of one seller; `more_from_seller` counts the others"
+        ),
+    ] = None
     collapse: Annotated[bool, Field(description="show near-duplicates once, the others under `also_at`")] = True
     facets: Annotated[bool, Field(description="count the choices; on the first page only")] = False
 
@@ -151,13 +156,15 @@ class SearchHit(ProductShown):
 
     `score` says how well it fits, 1 being what words and likeness both put first; `similarity` is its cosine to the
     query where vectors found it; `matched` what it was found by, `photo` being the very photo that was sent, which is
-    all that a photo finds while vectors are away; `also_at` names its near-duplicates.
+    all that a photo finds while vectors are away; `also_at` names its near-duplicates; `more_from_seller` counts what
+    `per_seller` left out of this seller.
     """
 
     score: float = Field(examples=[0.83])
     similarity: float | None = Field(examples=[0.71])
     matched: list[Match] = Field(examples=[["words", "likeness"]])
     also_at: list[OfferShown]
+    more_from_seller: int = Field(examples=[0])
 
 
 class Total(BaseModel):

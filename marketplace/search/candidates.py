@@ -34,6 +34,9 @@ class Candidate(NamedTuple):
     original_id: int | None = None
 
 
+Group = tuple[Candidate, ...]
+
+
 def ordered(candidates: Sequence[Candidate], sort: Sort, currency: str | None = None) -> list[Candidate]:
     """The candidates, which come by relevance, as they are to be shown; equals stay in that order.
 
@@ -61,12 +64,15 @@ def usual_currency(candidates: Iterable[Candidate]) -> str | None:
     return min(counts, key=lambda code: (-counts[code], code), default=None)
 
 
-def at_most_per_seller(candidates: Iterable[Candidate], most: int) -> list[Candidate]:
-    """The first `most` of each seller, in the order they came."""
+def at_most_per_seller(groups: Iterable[Group], most: int) -> tuple[list[Group], dict[int, int]]:
+    """The first `most` groups of each seller in the order they came, and how many more each seller has.
+
+    A group belongs to the seller of its first product.
+    """
     shown: Counter[int] = Counter()
     kept = []
-    for one in candidates:
-        shown[one.seller_id] += 1
-        if shown[one.seller_id] <= most:
-            kept.append(one)
-    return kept
+    for group in groups:
+        shown[group[0].seller_id] += 1
+        if shown[group[0].seller_id] <= most:
+            kept.append(group)
+    return kept, {seller: count - most for seller, count in shown.items() if count > most}
