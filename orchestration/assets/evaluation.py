@@ -35,7 +35,7 @@ NO_WORSE = "search_is_no_worse"
 
 
 @dg.asset(
-    deps=["product_index"],
+    deps=["product_index", "search_terms"],
     group_name="index",
     kinds={"python", "mlflow"},
     owners=SCIENTISTS,
