@@ -2,7 +2,8 @@
 
 The peer is the published network in eager torch, one picture after the other on the same cores, looking at the same
 views and projected alike. It runs on one thread and on all, for its threads wait for each other and one is often the
-quicker; the quicker counts. It and ours take turns, and the ratio is of the medians. Then ours from bytes to vectors
+quicker; the quicker counts. It is given fewer pictures, for it takes one at a time whatever their number. It and ours
+take turns, and the ratio is of the rates by the medians. Then ours from bytes to vectors
 with decoding ahead, beside the network alone on pictures that are decoded already; and a catalogue embedded twice, the
 second time with 2 % of its pictures changed. Pictures are those of FOLDER, or of the sample market.
 """
@@ -35,14 +36,15 @@ from marketplace.storage.catalog import add_seller
 from marketplace.storage.images import Images
 from marketplace.storage.tables import product_quality, products
 from marketplace.storage.warehouse import Warehouse
-from models.embedding.compact import COLOUR_SHARE, SHAPES, CompactEncoder
+from models.embedding.compact import BATCH, COLOUR_SHARE, SHAPES, CompactEncoder
 from models.embedding.lite import classifier_projection, pooled_features, published_network, weights_file
 from models.embedding.reading import read_pictures
 from models.embedding.vectors import Vectors, normalised
 from models.embedding.views import Views
 from orchestration.embedding import embed_pending
 
-PICTURES = 24  # in the races
+PICTURES = 4 * BATCH  # in the races; with fewer batches nothing is decoded ahead
+EAGER_PICTURES = 16  # which take the peer as long as all take ours
 ROUNDS = 5
 CATALOGUE = 200
 CHANGED_SHARE = 0.02
@@ -161,7 +163,8 @@ def main() -> None:
     encoder, one, all_threads = CompactEncoder(threads=options.threads), EagerPeer(1), EagerPeer(options.threads)
     pictures = pictures_of(options.data, PICTURES)
     prepared = [encoder.prepared(picture) for picture in pictures]
-    cosines = (encoder.picture_parts(prepared) * one(prepared)).sum(axis=1)
+    few = prepared[:EAGER_PICTURES]
+    cosines = (encoder.picture_parts(few) * one(few)).sum(axis=1)
     keyed = {str(number): picture for number, picture in enumerate(pictures)}
 
     def from_bytes() -> None:
@@ -170,21 +173,22 @@ def main() -> None:
 
     taken = race(
         {
-            "one": lambda: one(prepared),
-            "all": lambda: all_threads(prepared),
+            "one": lambda: one(few),
+            "all": lambda: all_threads(few),
             "ours": lambda: encoder.picture_parts(prepared),
             "bytes": from_bytes,
             "query": lambda: encoder.embed_query(pictures[0], None),
         }
     )
-    eager = min(taken["one"], taken["all"])
+    alone, together = len(few) / taken["one"], len(few) / taken["all"]
+    ours, whole = len(pictures) / taken["ours"], len(pictures) / taken["bytes"]
     print(f"{len(pictures)} pictures of two views, {options.threads} threads, {encoder.version}")
-    print(f"eager torch, one thread    {len(pictures) / taken['one']:8.1f} pictures/s")
-    print(f"eager torch, all threads   {len(pictures) / taken['all']:8.1f} pictures/s")
-    print(f"ours                       {len(pictures) / taken['ours']:8.1f} pictures/s")
-    print(f"ours / eager               {eager / taken['ours']:8.2f}  (goal 4)")
+    print(f"eager torch, one thread    {alone:8.1f} pictures/s, of {len(few)}")
+    print(f"eager torch, all threads   {together:8.1f} pictures/s, of {len(few)}")
+    print(f"ours                       {ours:8.1f} pictures/s")
+    print(f"ours / eager               {ours / max(alone, together):8.2f}  (goal 4)")
     print(f"cosine, least and mean     {cosines.min():.6f} {cosines.mean():.6f}  (goal 0.999)")
-    print(f"bytes to vector / model    {taken['ours'] / taken['bytes']:8.2f}  (goal 0.8)")
+    print(f"bytes to vector / model    {whole / ours:8.2f}  (goal 0.8)")
     print(f"one photo query            {1000 * taken['query']:8.0f} ms  (goal 150)")
     full, again = full_and_changed(encoder, pictures_of(options.data, CATALOGUE))
     print(f"2 % changed / full         {again / full:8.3f}  (goal 0.05); {again:.1f} s and {full:.1f} s")

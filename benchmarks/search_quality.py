@@ -313,7 +313,8 @@ def gains(queries: Sequence[GoldenQuery], before: Report, after: Report) -> None
         )
     for label, belongs in labels:
         places = [place for place, query in enumerate(queries) if belongs(query)]
-        gain = difference(after.values[SCORE][places], before.values[SCORE][places], seed=0)
+        ours, theirs = (report.values[SCORE][places] for report in (after, before))
+        gain = difference(ours, theirs, seed=0, topics=[queries[place].topic for place in places])
         print(f"{label:32}{len(places):8}   {gain.mean:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})")
 
 

@@ -41,6 +41,7 @@ INDEXING = dg.AssetSelection.assets(
     "product_matches",
     "product_index",
     "search_terms",
+    "search_quality",  # the run may put another encoder's collection before shoppers; an unchanged search costs nothing
     "product_categories",
 ) | dg.AssetSelection.checks(*EXPECTATIONS)
 # Measured once a day: a build measures its recall itself, and the small upkeep must stay small.
@@ -66,7 +67,7 @@ refresh_catalog = dg.define_asset_job(
 index_catalog = dg.define_asset_job(
     "index_catalog",
     selection=INDEXING - RECALL,
-    description="Judge, embed and index what changed in the catalogue since the last index.",
+    description="Judge, embed and index what changed in the catalogue since the last index, and judge search on it.",
     executor_def=dg.in_process_executor,
 )
 keep_index = dg.define_asset_job(

@@ -63,20 +63,19 @@ def embed_pending(
     Parameters
     ----------
     decoders
-        Threads that decode pictures ahead, 0 for as many as there are cores.
+        Threads that decode pictures ahead in this process, 0 for as many as there are cores.
     cluster
-        Where parts are made, None for this process.
+        Where parts are made, None for this process; its workers decode on as many threads as they reserve cores.
     load
         What gives a worker of the cluster its encoder.
     """
     done = Done()
     waiting = embeddings.pending(warehouse, encoder.version, repeat_unread=True)
     run = _Run(warehouse, images, encoder, decoders or os.cpu_count() or 1, done)
+    run.count_what_is_kept(waiting)
     if cluster is not None and load is not None:
         run.make_by_ray(waiting, cluster, load)
-    for start in range(0, len(waiting), PAGE):
-        run.embed(waiting[start : start + PAGE])
-        log.info("embedded %d of %d products", done.products, len(waiting))
+    run.embed(waiting)
     dropped = embeddings.drop_old_parts(warehouse, encoder.version)
     if dropped:
         log.info("dropped %d parts of encoders that no index is of", dropped)
@@ -92,16 +91,19 @@ class _Run:
         self._done = done
         self._unread: set[str] = set()
 
+    def count_what_is_kept(self, waiting: Sequence[PendingProduct]) -> None:
+        """Tell how many pictures and texts need not be made; before anything is, for then all are kept."""
+        pictures, texts = _pictures(waiting), _texts(waiting)
+        self._done.pictures_kept = len(pictures) - len(self._lacking("picture", pictures))
+        self._done.words_kept = len(texts) - len(self._lacking("words", texts))
+
     def make_by_ray(self, waiting: Sequence[PendingProduct], cluster: Cluster, load: Callable[[], Encoder]) -> None:
         """Make and keep every part that is lacking, on the cluster."""
         version, batch = self._encoder.version, self._encoder.batch
         keys = self._lacking("picture", _pictures(waiting))
         texts = _texts(waiting)
         lacking = self._lacking("words", texts)
-        read = pictures_by_ray(
-            cluster, load, self._images.read, keys, version=version, batch=batch, decoders=self._decoders
-        )
-        for made in read:
+        for made in pictures_by_ray(cluster, load, self._images.read, keys, version=version, batch=batch):
             self._keep_pictures(made)
             log.info("%d of %d pictures", self._done.pictures_made, len(keys))
         wanted = {key: texts[key] for key in lacking}
@@ -109,19 +111,22 @@ class _Run:
             self._keep_words(parts)
             log.info("%d of %d texts", self._done.words_made, len(lacking))
 
-    def embed(self, page: Sequence[PendingProduct]) -> None:
-        """Make what parts the page's products lack, and keep their vectors a chunk at a time."""
+    def embed(self, waiting: Sequence[PendingProduct]) -> None:
+        """Make what parts the products lack, decoding ahead from the first to the last, and keep their vectors."""
+        lacking = [key for key in self._lacking("picture", _pictures(waiting)) if key not in self._unread]
+        made = read_pictures(self._encoder, self._images.read, lacking, decoders=self._decoders, clock=self._done.clock)
+        for start in range(0, len(waiting), PAGE):
+            self._embed_page(waiting[start : start + PAGE], made)
+            log.info("embedded %d of %d products", self._done.products, len(waiting))
+
+    def _embed_page(self, page: Sequence[PendingProduct], made: Iterator[ReadBatch]) -> None:
         version = self._encoder.version
         pictures = embeddings.known_parts(self._warehouse, version, "picture", _pictures(page))
         words = embeddings.known_parts(self._warehouse, version, "words", _texts(page))
-        self._done.pictures_kept += len(pictures)
-        self._done.words_kept += len(words)
-        lacking = [key for key in _pictures(page) if key not in pictures and key not in self._unread]
-        made = read_pictures(self._encoder, self._images.read, lacking, decoders=self._decoders, clock=self._done.clock)
+        words |= self._made_words({key: text for key, text in _texts(page).items() if key not in words})
         for start in range(0, len(page), CHUNK):
             chunk = page[start : start + CHUNK]
             self._read_until(made, chunk, pictures)
-            words |= self._made_words({key: text for key, text in _texts(chunk).items() if key not in words})
             self._store(chunk, pictures, words)
 
     def _read_until(self, made: Iterator[ReadBatch], chunk: Sequence[PendingProduct], known: dict[str, Part]) -> None:
@@ -143,8 +148,10 @@ class _Run:
         found: dict[str, Part] = {}
         for start in range(0, len(keys), self._encoder.batch):
             batch = keys[start : start + self._encoder.batch]
-            found |= zip(batch, self._encoder.words_parts([texts[key] for key in batch]), strict=True)
-        self._keep_words(found)
+            made = self._encoder.words_parts([texts[key] for key in batch])
+            parts: dict[str, Part] = dict(zip(batch, made, strict=True))
+            self._keep_words(parts)
+            found |= parts
         return found
 
     def _keep_words(self, parts: dict[str, Part]) -> None:
@@ -156,7 +163,7 @@ class _Run:
 
     def _lacking(self, kind: embeddings.Kind, keys: Iterable[str]) -> list[str]:
         wanted = list(keys)
-        known = embeddings.known_parts(self._warehouse, self._encoder.version, kind, wanted)
+        known = embeddings.known_hashes(self._warehouse, self._encoder.version, kind, wanted)
         return [key for key in wanted if key not in known]
 
     def _store(self, chunk: Sequence[PendingProduct], pictures: dict[str, Part], words: dict[str, Part]) -> None:

@@ -10,20 +10,22 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from marketplace.errors import InputRejected
 from marketplace.local.golden import golden_market
 from marketplace.local.market import draw_market
 from marketplace.search.asking import SearchQuery
 from marketplace.search.fusion import TUNED, FusionWeights
 from marketplace.search.golden import GoldenQuery, GoldenSet, read_judgements
 from marketplace.settings import Settings
-from marketplace.storage.evaluations import Evaluation, Judged, baseline, newest, record
+from marketplace.storage.evaluations import Evaluation, Judged, baseline, evaluation_of, newest, record
 from marketplace.storage.shelf import on_shelf
 from marketplace.storage.warehouse import Warehouse
 from models.retrieval.bootstrap import Interval
-from models.retrieval.evaluation import Asked, Comparison, Report, Row, compared, evaluate
+from models.retrieval.evaluation import Asked, Comparison, Moved, Report, Row, compared, evaluate
 from models.retrieval.metrics import DEPTH
 
-WORST_FALL = 0.02  # of the mean nDCG at 10
+WORST_FALL = 0.02  # of the mean nDCG at 10 over all queries
+WORST_FALL_OF_GROUP = 0.05  # of a modality or language: a dozen groups each have their own chance to fall by chance
 KEPT_FOR = timedelta(days=7)  # an unchanged search is judged again after it: products come and go
 HEADINGS = {"ndcg_at_10": "nDCG@10", "recall_at_10": "recall@10", "mrr": "MRR", "hit_at_1": "first is right"}
 
@@ -56,10 +58,12 @@ class Judgements:
         Raises
         ------
         InputRejected
-            If the market's own judgements cannot be read.
+            If the market's own judgements cannot be read, or are called as the sample's are.
         """
         sample = self._sample or golden_market(draw_market(kinds=True))
         own = self.settings.search_judgements
+        if own and Path(own).stem == sample.name:
+            raise InputRejected(f"judged queries called {sample.name!r} are the sample market's; rename {own}")
         return [sample, *([read_judgements(Path(own))] if own else [])]
 
 
@@ -83,7 +87,11 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An evaluation as it is kept, and how it compares; `answers` is None where an earlier one still holds."""
+    """An evaluation as it is kept, and how it compares; `answers` is None where an earlier one still holds.
+
+    `comparison` is None where there is nothing to compare with: before the second evaluation, and where the shelf has
+    turned over so far that no query was asked both times.
+    """
 
     kept: Evaluation
     before: Evaluation | None
@@ -94,6 +102,13 @@ class Outcome:
     def is_no_worse(self) -> bool:
         """Whether search may go on like this."""
         return self.kept.status == "accepted"
+
+    @property
+    def fallen(self) -> list[Moved]:
+        """What fell further than it may, whether or not a person accepted that."""
+        if self.comparison is None:
+            return []
+        return self.comparison.fallen(by=WORST_FALL, group_by=WORST_FALL_OF_GROUP)
 
 
 def on_the_shelf(warehouse: Warehouse, golden: GoldenSet) -> GoldenSet:
@@ -116,7 +131,7 @@ def answered(searcher: Searcher, golden: GoldenSet) -> Answers:
 
 def asked_of(query: GoldenQuery) -> Asked:
     """The query as a report needs it."""
-    return Asked(query.name, query.language, query.modality, query.grades)
+    return Asked(query.name, query.language, query.modality, query.grades, query.topic)
 
 
 def still_holds(warehouse: Warehouse, golden: GoldenSet, searched: Searched, *, now: datetime) -> Outcome | None:
@@ -126,23 +141,25 @@ def still_holds(warehouse: Warehouse, golden: GoldenSet, searched: Searched, *, 
         return None
     judged = (last.judged.encoder, last.judged.collection, dict(last.judged.weights))
     is_same = judged == (searched.encoder, searched.collection, asdict(searched.weights))
-    return Outcome(last, None, None, None) if is_same else None
+    if not is_same:
+        return None
+    before = evaluation_of(warehouse, last.compared_with) if last.compared_with else None
+    return Outcome(last, before, _compared(golden, last.judged.scores, before), None)
 
 
 def settled(
     warehouse: Warehouse, golden: GoldenSet, answers: Answers, searched: Searched, *, run_id: str, now: datetime
 ) -> Outcome:
-    """The evaluation, kept: accepted unless it is worse than the last accepted one of the same queries.
+    """The evaluation, kept: accepted unless it is worse than what these queries are held to.
 
     Parameters
     ----------
     golden
         The whole set, of which the answers hold what fits the shelf.
     """
-    before = baseline(warehouse, golden.hash, not_of=run_id)
     report = answers.report
-    comparison = compared(report.by_query, before.judged.scores) if before else None
-    has_fallen = comparison is not None and comparison.has_fallen(by=WORST_FALL)
+    before = baseline(warehouse, golden.hash, queries=report.names, not_of=run_id)
+    comparison = _compared(golden, report.by_query, before)
     judged = Judged(
         golden=golden.name,
         golden_hash=golden.hash,
@@ -153,6 +170,7 @@ def settled(
         means=means_of(report),
         scores=report.by_query,
     )
+    has_fallen = comparison is not None and comparison.fallen(by=WORST_FALL, group_by=WORST_FALL_OF_GROUP)
     kept = record(
         warehouse,
         judged,
@@ -162,6 +180,12 @@ def settled(
         now=now,
     )
     return Outcome(kept, before, comparison, answers)
+
+
+def _compared(golden: GoldenSet, scores: Mapping[str, float], before: Evaluation | None) -> Comparison | None:
+    if before is None:
+        return None
+    return compared([asked_of(query) for query in golden.queries], scores, before.judged.scores)
 
 
 def means_of(report: Report) -> dict[str, dict[str, list[float]]]:

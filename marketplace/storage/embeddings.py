@@ -133,6 +133,21 @@ def known_parts(warehouse: Warehouse, model_version: str, kind: Kind, hashes: Co
     return found
 
 
+def known_hashes(warehouse: Warehouse, model_version: str, kind: Kind, hashes: Collection[str]) -> set[str]:
+    """Which contents have a part of this model that is kept."""
+    wanted = sorted(set(hashes))
+    found: set[str] = set()
+    with warehouse.begin() as connection:
+        for start in range(0, len(wanted), MOST_HASHES):
+            statement = sa.select(embedding_parts.c.content_hash).where(
+                embedding_parts.c.model_version == model_version,
+                embedding_parts.c.kind == kind,
+                embedding_parts.c.content_hash.in_(wanted[start : start + MOST_HASHES]),
+            )
+            found |= set(connection.scalars(statement))
+    return found
+
+
 def keep_parts(
     warehouse: Warehouse, model_version: str, kind: Kind, parts: Mapping[str, Part], *, now: datetime
 ) -> None:

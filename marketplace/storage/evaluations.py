@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -84,25 +84,44 @@ def record(
         return _evaluation(connection.execute(kept).one())
 
 
-def baseline(warehouse: Warehouse, golden_hash: str, *, not_of: str = "") -> Evaluation | None:
-    """The last accepted evaluation of these queries, None before the first.
+def baseline(
+    warehouse: Warehouse, golden_hash: str, *, queries: Collection[str], not_of: str = ""
+) -> Evaluation | None:
+    """What these queries are held to: the best accepted evaluation since a person last accepted one, if there is any.
+
+    Held to the last one, search could fall a little at a time, each fall within what is allowed. Evaluations that
+    share fewer than half of the queries come after those that share more, and those that share none are left out.
 
     Parameters
     ----------
+    queries
+        Names of those that are asked now.
     not_of
         A run whose own evaluation does not count.
     """
+    table = search_evaluations.c
+    accepted = sa.and_(table.golden_hash == golden_hash, table.status == "accepted", table.run_id != not_of)
+    by_a_person = sa.select(sa.func.max(table.evaluation_id)).where(accepted, table.decided_by.is_not(None))
+    name = sa.func.jsonb_object_keys(table.scores).table_valued("name").render_derived()
+    shared = (
+        sa.select(sa.func.count())
+        .select_from(name)
+        .where(name.c.name.in_(sorted(queries)))
+        .correlate(search_evaluations)
+        .scalar_subquery()
+    )
     statement = (
         sa.select(search_evaluations)
-        .where(
-            search_evaluations.c.golden_hash == golden_hash,
-            search_evaluations.c.status == "accepted",
-            search_evaluations.c.run_id != not_of,
-        )
-        .order_by(search_evaluations.c.evaluation_id.desc())
+        .where(accepted, table.evaluation_id >= sa.func.coalesce(by_a_person.scalar_subquery(), 0), shared > 0)
+        .order_by((2 * shared >= len(queries)).desc(), table.score.desc(), table.evaluation_id.desc())
         .limit(1)
     )
     return _first(warehouse, statement)
+
+
+def evaluation_of(warehouse: Warehouse, evaluation_id: int) -> Evaluation | None:
+    """The evaluation of this number."""
+    return _first(warehouse, sa.select(search_evaluations).where(search_evaluations.c.evaluation_id == evaluation_id))
 
 
 def newest(warehouse: Warehouse, golden_hash: str) -> Evaluation | None:
@@ -121,7 +140,7 @@ def history(warehouse: Warehouse, *, limit: int, golden: str | None = None) -> l
 
 
 def accept(warehouse: Warehouse, evaluation_id: int, *, by: str, note: str, now: datetime) -> Evaluation:
-    """The evaluation, which later ones are compared with from now on, although it is worse than the one before.
+    """The evaluation, from which later ones are held to the best, although it is worse than what was before.
 
     Raises
     ------

@@ -18,7 +18,7 @@ from models.embedding.encoder import fingerprint, whole_products
 from models.embedding.lite import weights_file
 from models.embedding.pixels import decoded
 from models.embedding.text import TEXT_LIMIT, readable_text
-from models.embedding.tower import Runtime, load_tower
+from models.embedding.tower import RECIPE, Runtime, load_tower
 from models.embedding.vectors import (
     HALF,
     IMAGE_WEIGHT,
@@ -34,10 +34,9 @@ from models.embedding.words import ORDINARY_WORDS, WordsTower
 SHAPES = HALF - colour.COLOURS  # numbers of the network's part
 COLOUR_SHARE = 0.15  # of a likeness; chosen on photos of clothing, where more of it confuses kinds of things
 BATCH = 32
-RECIPE = "3"  # moves when the code makes another vector of the same input
 SETTINGS = (
-    views.SIDE, views.SMALL_SIDE, views.MIDDLE, views.GROUND, views.GROUND_SHARE, colour.CHROMA, colour.BINS,
-    COLOUR_SHARE, TEXT_LIMIT, IMAGE_WEIGHT, TEXT_WEIGHT, ORDINARY_WORDS,
+    views.SIDE, views.SMALL_SIDE, views.MIDDLE, views.GROUND, views.GROUND_SHARE, views.COLOUR_SIDE,
+    views.LEAST_PIXELS, colour.CHROMA, colour.BINS, COLOUR_SHARE, TEXT_LIMIT, IMAGE_WEIGHT, TEXT_WEIGHT, ORDINARY_WORDS,
 )  # fmt: skip
 
 

@@ -17,19 +17,26 @@ from models.embedding.reading import ReadBatch, Unreadable, read_pictures
 from models.embedding.vectors import Vectors
 
 Batch = dict[str, NDArray[Any]]
+AT_ONCE = 8  # batches of the encoder that a worker is given at once: while it encodes one it decodes the next
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """Where workers run: "local" starts them on this machine, "auto" or an address joins a cluster that is there.
 
-    `workers` load an encoder each; each reserves `cpus` cores and, where the encoder is to use one, `gpus`.
+    `workers` load an encoder each; each reserves `cpus` cores, which its threads share, and, where the encoder is to
+    use one, `gpus`.
     """
 
     address: str
     workers: int
     cpus: float = 1.0
     gpus: float = 0.0
+
+    @property
+    def threads(self) -> int:
+        """How many threads of a worker may decode, and how many encode: as many as it reserves cores."""
+        return max(1, int(self.cpus))
 
 
 class PicturesWorker:
@@ -63,7 +70,9 @@ class WordsWorker:
 
     def __call__(self, batch: Batch) -> Batch:
         """Rows of key and part."""
-        return {"key": batch["key"], "part": self._encoder.words_parts(batch["text"].tolist())}
+        texts, size = batch["text"].tolist(), self._encoder.batch
+        parts = [self._encoder.words_parts(texts[start : start + size]) for start in range(0, len(texts), size)]
+        return {"key": batch["key"], "part": np.concatenate(parts)}
 
 
 def pictures_by_ray(
@@ -74,7 +83,6 @@ def pictures_by_ray(
     *,
     version: str,
     batch: int,
-    decoders: int,
 ) -> Iterator[ReadBatch]:
     """What `read_pictures` yields, made by the workers of a cluster, in whatever order they finish.
 
@@ -84,13 +92,15 @@ def pictures_by_ray(
         An encoder, and the bytes of a picture; both must work on every machine of the cluster.
     version
         The only version of encoder whose parts are taken.
+    batch
+        Of the encoder; a worker is given several of them at once.
 
     Raises
     ------
     ConfigurationError
         If Ray is not installed, or a worker's encoder is of another version.
     """
-    settings = {"load": load, "read": read, "version": version, "decoders": decoders}
+    settings = {"load": load, "read": read, "version": version, "decoders": cluster.threads}
     for rows in _mapped(cluster, PicturesWorker, settings, [{"key": key} for key in keys], batch):
         sound = rows["reason"] == ""
         lacking = zip(rows["key"][~sound], rows["reason"][~sound], rows["is_missing"][~sound], strict=True)
@@ -115,12 +125,13 @@ def _mapped(
 ) -> Iterator[Batch]:
     if not items:
         return
+    size = AT_ONCE * batch
     with _joined(cluster) as ray:
-        blocks = max(cluster.workers, -(-len(items) // (4 * batch)))  # so that no worker waits long for the last
+        blocks = max(cluster.workers, -(-len(items) // size))  # so that no worker waits long for the last
         rows = ray.data.from_items(items, override_num_blocks=min(len(items), blocks)).map_batches(
             worker,
             fn_constructor_kwargs=dict(settings),
-            batch_size=batch,
+            batch_size=size,
             compute=ray.data.ActorPoolStrategy(size=cluster.workers),
             num_cpus=cluster.cpus,
             num_gpus=cluster.gpus or None,

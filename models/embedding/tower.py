@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.errors import ConfigurationError
+from models.embedding import lite
 from models.embedding.lite import classifier_projection, folded, published_network, weights_file
 
 log = logging.getLogger(__name__)
 Runtime = Literal["onnx", "torch"]
 OPSET = 17
+RECIPE = "3"  # moves when the code makes another vector of the same input
 DIGEST_BYTES = 32
 
 
@@ -73,11 +75,16 @@ class OnnxTower:
 
 
 class TorchTower:
-    """The same function where ONNX Runtime cannot be had; all threads work at one picture."""
+    """The same function where ONNX Runtime cannot be had; each call runs on the thread that makes it, as there.
+
+    Torch gives that number to the whole process: the encoder's pool calls from as many threads as it may use, and
+    threads of torch's own beside them would wait for each other.
+    """
 
     def __init__(self, dimensions: int) -> None:
         import torch
 
+        torch.set_num_threads(1)
         self._torch = torch
         self._module = _module(dimensions)
 
@@ -116,9 +123,10 @@ def _put(file: Path, content: bytes) -> None:
 
 
 def _name(dimensions: int) -> str:
-    digest = hashlib.sha256(f"{OPSET} {dimensions}".encode())
+    digest = hashlib.sha256(f"{OPSET} {dimensions} {RECIPE}".encode())
     digest.update(weights_file().read_bytes())
-    digest.update(Path(__file__).read_bytes())  # the code that exports
+    for code in (__file__, lite.__file__):  # what exports, and what makes the network that is exported
+        digest.update(Path(code).read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -1,4 +1,8 @@
-"""How sure a mean over queries is: intervals by resampling the queries."""
+"""How sure a mean over queries is: intervals by resampling their topics.
+
+Queries of one topic ask for the same thing in other words and succeed or fail together, so they are drawn together:
+drawn one by one they would make a mean look surer than it is.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +35,9 @@ class Interval:
         return self.low > 0 or self.high < 0
 
 
-def intervals(values: Values, *, seed: int, resamples: int = RESAMPLES) -> list[Interval]:
+def intervals(
+    values: Values, *, seed: int, topics: Sequence[str] | None = None, resamples: int = RESAMPLES
+) -> list[Interval]:
     """The mean of each column and its 95 % interval, bias-corrected and accelerated (BCa).
 
     Every column sees the same resamples. Means of few queries that score near 0 or 1 are skewed, which
@@ -40,21 +46,25 @@ def intervals(values: Values, *, seed: int, resamples: int = RESAMPLES) -> list[
     Parameters
     ----------
     values : (queries, metrics)
+    topics
+        One of each query; None where every query is one of its own.
 
     Raises
     ------
     InputRejected
         If there is no query, or a value is not finite.
 
-    Source: Efron and Tibshirani, "An introduction to the bootstrap", 1993, equations 14.10, 14.14 and 14.15.
+    Source: Efron and Tibshirani, "An introduction to the bootstrap", 1993, equations 14.10, 14.14 and 14.15; Field and
+    Welsh, "Bootstrapping clustered data", JRSS B 2007, section 2.2, for topics drawn whole.
     """
     if len(values) == 0:
         raise InputRejected("an interval needs at least one query")
     if not np.isfinite(values).all():
         raise InputRejected("a metric of a query is not finite")
+    sums, sizes = _by_topic(values, topics)
     means = values.mean(axis=0)  # (metrics,)
-    drawn = resampled_means(values, seed=seed, resamples=resamples)  # (resamples, metrics)
-    levels = _levels(values, means, drawn)  # (2, metrics)
+    drawn = resampled_means(sums, sizes, seed=seed, resamples=resamples)  # (resamples, metrics)
+    levels = _levels(_jackknifed(sums, sizes), means, drawn)  # (2, metrics)
     bounds = [np.quantile(drawn[:, column], levels[:, column]) for column in range(values.shape[1])]
     return [
         Interval(float(mean), float(min(low, mean)), float(max(high, mean)))
@@ -62,12 +72,16 @@ def intervals(values: Values, *, seed: int, resamples: int = RESAMPLES) -> list[
     ]
 
 
-def difference(ours: Values, theirs: Values, *, seed: int, resamples: int = RESAMPLES) -> Interval:
+def difference(
+    ours: Values, theirs: Values, *, seed: int, topics: Sequence[str] | None = None, resamples: int = RESAMPLES
+) -> Interval:
     """How much better ours is on the same queries, and the interval of that: the queries are resampled in pairs.
 
     Parameters
     ----------
     ours, theirs : (queries,)
+    topics
+        One of each query; None where every query is one of its own.
 
     Raises
     ------
@@ -78,10 +92,12 @@ def difference(ours: Values, theirs: Values, *, seed: int, resamples: int = RESA
     """
     if ours.shape != theirs.shape:
         raise InputRejected(f"{len(ours)} values cannot be paired with {len(theirs)}")
-    return intervals((ours - theirs)[:, None], seed=seed, resamples=resamples)[0]
+    return intervals((ours - theirs)[:, None], seed=seed, topics=topics, resamples=resamples)[0]
 
 
-def by_group(values: Values, labels: Sequence[str], *, seed: int) -> dict[str, tuple[int, list[Interval]]]:
+def by_group(
+    values: Values, labels: Sequence[str], *, seed: int, topics: Sequence[str] | None = None
+) -> dict[str, tuple[int, list[Interval]]]:
     """How many queries each label has, and the intervals of every column over them, labels in order.
 
     Parameters
@@ -89,30 +105,56 @@ def by_group(values: Values, labels: Sequence[str], *, seed: int) -> dict[str, t
     values : (queries, metrics)
     labels
         One of each query.
+    topics
+        One of each query; None where every query is one of its own.
     """
-    named = np.array(labels, dtype=np.str_)
-    groups = sorted(set(labels))
-    return {group: (int((named == group).sum()), intervals(values[named == group], seed=seed)) for group in groups}
+    found = {}
+    for group in sorted(set(labels)):
+        places = [place for place, label in enumerate(labels) if label == group]
+        own = None if topics is None else [topics[place] for place in places]
+        found[group] = (len(places), intervals(values[places], seed=seed, topics=own))
+    return found
 
 
-def resampled_means(values: Values, *, seed: int, resamples: int) -> Values:
-    """Means of queries drawn with replacement, (resamples, metrics).
+def resampled_means(sums: Values, sizes: Values, *, seed: int, resamples: int) -> Values:
+    """Means over the queries of topics drawn with replacement, (resamples, metrics).
 
     Parameters
     ----------
-    values : (queries, metrics)
+    sums : (topics, metrics)
+    sizes : (topics,)
+        How many queries each topic has.
     """
-    count = len(values)
+    count = len(sums)
     counts = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
-    return counts @ values / count
+    means: Values = counts @ sums / (counts @ sizes)[:, None]
+    return means
 
 
-def _levels(values: Values, means: Values, drawn: Values) -> Values:
+def _by_topic(values: Values, topics: Sequence[str] | None) -> tuple[Values, Values]:
+    """The sums of each topic's values, (topics, metrics), and how many queries it has, (topics,)."""
+    if topics is None:
+        return values, np.ones(len(values))
+    _, places, sizes = np.unique(np.array(topics, dtype=np.str_), return_inverse=True, return_counts=True)
+    sums = np.zeros((len(sizes), values.shape[1]))
+    np.add.at(sums, places, values)
+    return sums, sizes.astype(np.float64)
+
+
+def _jackknifed(sums: Values, sizes: Values) -> Values:
+    """How far the mean without each topic lies below the mean of all such means, (topics, metrics)."""
+    if len(sums) == 1:
+        return np.zeros_like(sums)
+    without = (sums.sum(axis=0) - sums) / (sizes.sum() - sizes)[:, None]
+    apart: Values = without.mean(axis=0) - without
+    return apart
+
+
+def _levels(apart: Values, means: Values, drawn: Values) -> Values:
     """The shares of the resamples at which each column's interval begins and ends, (2, metrics)."""
     tolerance = 1e-12  # sums of the same numbers in another order
     below = ((drawn < means - tolerance).mean(axis=0) + (drawn <= means + tolerance).mean(axis=0)) / 2
     bias = np.array([_NORMAL.inv_cdf(float(share)) for share in np.clip(below, 1e-9, 1 - 1e-9)])
-    apart = values - means  # the jackknife's deviations, but for a factor that cancels out
     spread = (apart**2).sum(axis=0)
     skew = np.divide((apart**3).sum(axis=0), 6 * spread**1.5, out=np.zeros_like(spread), where=spread > 0)
     ends = np.array([_NORMAL.inv_cdf((1 - LEVEL) / 2), _NORMAL.inv_cdf((1 + LEVEL) / 2)])[:, None]

@@ -15,16 +15,18 @@ from models.retrieval.metrics import graded, metrics
 SCORE = "ndcg_at_10"  # what weights are tuned for, and what a gate compares
 SEED = 20260301
 ALL = "all"
+LEAST_QUERIES = 20  # of a group that is compared by itself; of fewer, one or two decide
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A judged query as a report needs it; `grades` by product."""
+    """A judged query as a report needs it; `grades` by product, and `topic` where others ask for the same."""
 
     name: str
     language: str
     modality: str
     grades: Mapping[int, int]
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,10 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """A report beside an earlier one, over the queries that both asked."""
+class Moved:
+    """How one group of queries moved, over those that both evaluations asked."""
 
+    group: str
     queries: int
     before: float
     after: float
@@ -71,6 +74,19 @@ class Comparison:
     def has_fallen(self, by: float) -> bool:
         """Whether the mean fell by more than `by`, and by more than chance may do."""
         return self.gain.mean < -by and self.gain.excludes_zero
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A report beside an earlier one: all queries of both, and the groups that are large enough to tell."""
+
+    whole: Moved
+    groups: tuple[Moved, ...]
+
+    def fallen(self, *, by: float, group_by: float) -> list[Moved]:
+        """What fell: the whole by more than `by`, a group by more than `group_by`, and each by more than chance."""
+        whole = [self.whole] if self.whole.has_fallen(by) else []
+        return [*whole, *(one for one in self.groups if one.has_fallen(group_by))]
 
 
 def evaluate(asked: Sequence[Asked], rankings: Sequence[Sequence[int]], *, seed: int = SEED) -> Report:
@@ -87,25 +103,44 @@ def evaluate(asked: Sequence[Asked], rankings: Sequence[Sequence[int]], *, seed:
     table = np.stack(list(values.values()), axis=1)  # (queries, metrics)
     rows = []
     for labels in _groupings(asked):
-        for group, (count, means) in by_group(table, labels, seed=seed).items():
+        for group, (count, means) in by_group(table, labels, seed=seed, topics=_topics(asked)).items():
             rows.append(Row(group, count, dict(zip(values, means, strict=True))))
     once = {row.group: row for row in rows}
     return Report(tuple(query.name for query in asked), values, tuple(once.values()))
 
 
-def compared(after: Mapping[str, float], before: Mapping[str, float], *, seed: int = SEED) -> Comparison:
-    """How the scores of queries moved, over those that are in both.
+def compared(
+    asked: Sequence[Asked], after: Mapping[str, float], before: Mapping[str, float], *, seed: int = SEED
+) -> Comparison | None:
+    """How the scores of queries moved, over those that are in both; None where no query is.
 
-    Raises
-    ------
-    InputRejected
-        If no query is in both.
+    Parameters
+    ----------
+    asked
+        The queries that the scores are of, or more.
     """
-    both = sorted(after.keys() & before.keys())
-    new, old = (np.array([scores[name] for name in both], dtype=np.float64) for scores in (after, before))
+    both = [one for one in asked if one.name in after and one.name in before]
     if not both:
-        raise InputRejected("the two evaluations share no query")
-    return Comparison(len(both), float(old.mean()), float(new.mean()), difference(new, old, seed=seed))
+        return None
+    moved: dict[str, Moved] = {}
+    for labels in _groupings(both):
+        for group in sorted(set(labels)):
+            some = [one for one, label in zip(both, labels, strict=True) if label == group]
+            moved.setdefault(group, _moved(group, some, after, before, seed))
+    whole = moved.pop(ALL)
+    return Comparison(whole, tuple(one for one in moved.values() if one.queries >= LEAST_QUERIES))
+
+
+def _moved(
+    group: str, asked: Sequence[Asked], after: Mapping[str, float], before: Mapping[str, float], seed: int
+) -> Moved:
+    new, old = (np.array([scores[one.name] for one in asked], dtype=np.float64) for scores in (after, before))
+    gain = difference(new, old, seed=seed, topics=_topics(asked))
+    return Moved(group, len(asked), float(old.mean()), float(new.mean()), gain)
+
+
+def _topics(asked: Sequence[Asked]) -> list[str]:
+    return [one.topic or one.name for one in asked]
 
 
 def _groupings(asked: Sequence[Asked]) -> Iterator[list[str]]:

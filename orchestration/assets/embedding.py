@@ -21,7 +21,7 @@ class Distributed(dg.Config):
 
     address: str = Field("local", description="local, auto, or the address of a cluster that is there")
     workers: int = Field(2, ge=1, description="encoders at once, each loaded by a worker of its own")
-    cpus: float = Field(1.0, gt=0, description="cores that each worker reserves")
+    cpus: float = Field(1.0, gt=0, description="cores that each worker reserves, and threads that it has")
     gpus: float = Field(0.0, ge=0, description="share of a GPU that each worker reserves")
 
 
@@ -55,7 +55,7 @@ def product_embeddings(
         encoder,
         decoders=encoders.settings.encoder_decoders,
         cluster=cluster,
-        load=encoders.loading(threads=1),
+        load=None if cluster is None else encoders.loading(threads=cluster.threads),
     )
     left = len(embeddings.pending(warehouse, encoder.version))
     seconds = time.monotonic() - started

@@ -11,7 +11,7 @@ from PIL import Image
 
 from marketplace.errors import ConfigurationError
 from marketplace.storage.images import Images
-from models.embedding.distributed import Cluster, pictures_by_ray, words_by_ray
+from models.embedding.distributed import AT_ONCE, Cluster, PicturesWorker, pictures_by_ray, words_by_ray
 from models.embedding.loading import load_encoder
 
 pytest.importorskip("ray", reason="Ray is not installed; pip install 'soko[ray]'")
@@ -37,7 +37,7 @@ def test_two_workers_make_what_one_process_makes(tmp_path, cache):
         names.append(images.put(target.getvalue()))
     images.path(names[3]).write_bytes(b"no picture")
     images.path(names[4]).unlink()
-    made = list(pictures_by_ray(TWO, load(cache), images.read, names, version=encoder.version, batch=8, decoders=1))
+    made = list(pictures_by_ray(TWO, load(cache), images.read, names, version=encoder.version, batch=8))
     parts = {key: part for one in made for key, part in zip(one.keys, one.parts, strict=True)}
     unread = {one.key: one.is_missing for some in made for one in some.unreadable}
     assert unread == {names[3]: False, names[4]: True}
@@ -52,6 +52,16 @@ def test_two_workers_make_what_one_process_makes(tmp_path, cache):
     assert set(said) == set(texts)
     for key, text in texts.items():
         assert np.array_equal(said[key], encoder.words_parts([text])[0])
+
+
+def test_a_worker_decodes_ahead_on_as_many_threads_as_it_reserves_cores(tmp_path, cache):
+    assert [Cluster("local", 1, cpus=cpus).threads for cpus in (0.5, 1.0, 3.0)] == [1, 1, 3]
+    images, encoder = Images(tmp_path), load(cache)()
+    target = io.BytesIO()
+    Image.new("RGB", (60, 60), (9, 90, 40)).save(target, "PNG")
+    name = images.put(target.getvalue())
+    rows = PicturesWorker(load(cache), images.read, encoder.version, 2)({"key": np.array([name] * (AT_ONCE * 8))})
+    assert rows["part"].shape == (AT_ONCE * 8, 384)  # many batches of the encoder in one call
 
 
 def test_a_worker_of_another_version_is_refused(tmp_path, cache):

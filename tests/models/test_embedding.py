@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from marketplace.errors import ConfigurationError, ImageRejected, InputRejected
+from models.embedding import colour, views
+from models.embedding.compact import SETTINGS
 from models.embedding.encoder import fingerprint
 from models.embedding.lite import classifier_projection, folded, pooled_features, published_network, weights_file
 from models.embedding.loading import load_encoder
@@ -108,6 +110,12 @@ def test_folding_leaves_the_network_the_same_function():
     network = published_network(weights_file())
     pixels = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
     assert pooled_features(folded(network), pixels) == pytest.approx(pooled_features(network, pixels), abs=1e-4)
+
+
+def test_every_number_that_the_views_and_colours_are_made_by_is_in_the_version():
+    named = [item for module in (views, colour) for item in vars(module).items()]
+    numbers = {value for name, value in named if name.isupper() and not name.startswith("_")}
+    assert numbers - {colour.COLOURS} <= set(SETTINGS)  # which follows from BINS
 
 
 def test_a_compact_version_is_the_same_each_time_and_moves_with_the_weights_or_the_settings(compact, tmp_path):

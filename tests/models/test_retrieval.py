@@ -80,6 +80,41 @@ def test_intervals_are_those_of_scipy(shape):
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.006)
 
 
+@pytest.mark.parametrize("shape", ["even", "skewed", "lopsided"])
+def test_intervals_over_topics_are_those_of_scipy(shape):
+    generator = np.random.default_rng(5)
+    sizes = {"even": np.full(30, 4), "skewed": generator.integers(1, 9, 30), "lopsided": np.array([40, *[2] * 29])}[
+        shape
+    ]
+    level = generator.beta(3, 1, size=30)  # of a topic, around which its queries lie
+    values = np.concatenate(
+        [np.clip(level[number] + generator.normal(0, 0.05, size), 0, 1) for number, size in enumerate(sizes)]
+    )
+    topics = [f"t{number:02}" for number, size in enumerate(sizes) for _ in range(size)]
+    sums = np.array([values[[topic == f"t{number:02}" for topic in topics]].sum() for number in range(30)])
+    ours = intervals(values[:, None], seed=1, topics=topics, resamples=20_000)[0]
+    theirs = stats.bootstrap(
+        (sums, sizes),
+        lambda some, many, axis: some.sum(axis=axis) / many.sum(axis=axis),
+        n_resamples=20_000,
+        method="BCa",
+        paired=True,
+        vectorized=True,
+        rng=1,
+    ).confidence_interval
+    alone = intervals(values[:, None], seed=1)[0]
+    assert ours.mean == pytest.approx(values.mean())
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.006)
+    assert ours.high - ours.low > 1.2 * (alone.high - alone.low)
+
+
+def test_topics_of_one_query_each_change_nothing():
+    values = np.random.default_rng(0).uniform(size=(30, 2))
+    topics = [f"{number:02}" for number in range(30)]
+    for one, other in zip(intervals(values, seed=4), intervals(values, seed=4, topics=topics), strict=True):
+        assert (one.mean, one.low, one.high) == pytest.approx((other.mean, other.low, other.high))
+
+
 def test_a_paired_difference_is_surer_than_two_means():
     generator = np.random.default_rng(0)
     hardness = generator.uniform(size=80)  # queries differ far more than the two systems do
@@ -133,8 +168,8 @@ def test_weights_that_gain_nothing_stay_as_they_were():
         tuned(lambda weights: 0.5, {"image": 0.6}, {"images": [1]})
 
 
-def asked(name: str, language: str = "en", modality: str = "words") -> Asked:
-    return Asked(name, language, modality, {1: 3, 2: 2})
+def asked(name: str, language: str = "en", modality: str = "words", topic: str = "") -> Asked:
+    return Asked(name, language, modality, {1: 3, 2: 2}, topic)
 
 
 def test_a_report_has_a_row_for_every_modality_and_language():
@@ -157,18 +192,46 @@ def test_a_report_has_a_row_for_every_modality_and_language():
         evaluate([], [])
 
 
+def fell(queries: list[Asked], after: dict[str, float], before: dict[str, float], by: float = 0.02) -> list[str]:
+    found = compared(queries, after, before)
+    assert found is not None
+    return [one.group for one in found.fallen(by=by, group_by=0.05)]
+
+
 def test_a_fall_counts_only_when_it_is_larger_than_the_bound_and_than_chance():
-    before = {f"q{number}": 0.8 for number in range(40)}
+    before = {f"q{number}": 0.8 for number in range(10)}
+    queries = [asked(name) for name in before]  # too few for groups of their own
     everywhere = dict.fromkeys(before, 0.7)
     by_chance = {name: 0.0 if name == "q0" else 0.8 for name in before}
-    assert compared(everywhere, before).has_fallen(by=0.02)
-    assert not compared(everywhere, before).has_fallen(by=0.2)
-    assert not compared(by_chance, before).has_fallen(by=0.01)  # one query of forty says little
-    assert not compared(before, everywhere).has_fallen(by=0.02)
+    assert fell(queries, everywhere, before) == ["all"]
+    assert fell(queries, everywhere, before, by=0.2) == []
+    assert fell(queries, by_chance, before, by=0.01) == []  # one query of ten says little
+    assert fell(queries, before, everywhere) == []
+
+
+def test_a_language_that_falls_is_told_though_the_whole_has_gained():
+    queries = [asked(f"{language}{number}", language) for language in ("en", "sw") for number in range(20)]
+    queries += [asked(f"am{number}", "am") for number in range(19)]
+    before = {query.name: 0.5 for query in queries}
+    moves = {"en": 0.8, "sw": 0.4, "am": 0.0}
+    after = {query.name: moves[query.language] for query in queries if query.language != "am"}
+    assert fell(queries, after, before) == ["words, sw"]
+    few = {query.name: moves[query.language] for query in queries if query.language != "sw"}
+    assert fell(queries, few, before, by=0.2) == []  # 19 queries are no group of their own
+
+
+def test_queries_of_one_topic_are_one_witness():
+    """Forty ways to ask for one thing that is no longer found say no more than one way."""
+    before = {f"q{number}": 0.8 for number in range(80)}
+    after = {name: 0.4 if number < 40 else 0.8 for number, name in enumerate(before)}
+    alone = [asked(name) for name in before]
+    together = [asked(name, topic="shoes" if number < 40 else f"t{number % 4}") for number, name in enumerate(before)]
+    assert "all" in fell(alone, after, before)
+    assert fell(together, after, before) == []
 
 
 def test_only_queries_of_both_evaluations_are_compared():
-    found = compared({"a": 1.0, "b": 0.0}, {"a": 0.5, "c": 1.0})
-    assert (found.queries, found.before, found.after) == (1, 0.5, 1.0)
-    with pytest.raises(InputRejected, match="share no query"):
-        compared({"a": 1.0}, {"b": 1.0})
+    queries = [asked("a"), asked("b"), asked("c")]
+    found = compared(queries, {"a": 1.0, "b": 0.0}, {"a": 0.5, "c": 1.0})
+    assert (found.whole.queries, found.whole.before, found.whole.after) == (1, 0.5, 1.0)
+    assert compared(queries, {"a": 1.0}, {"b": 1.0}) is None

@@ -127,3 +127,15 @@ def test_batches_are_as_large_as_they_are_told(tmp_path):
     folder = siglip_of_random_weights(tmp_path)
     assert SiglipEncoder(f"local-dir:{folder}", "", threads=1, batch=3).batch == 3
     assert loaded(folder).batch >= 1
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that CUDA can use")
+def test_half_precision_on_a_gpu_agrees_with_full_precision_on_a_cpu(tmp_path, red_jpeg, monkeypatch, caplog):
+    folder = siglip_of_random_weights(tmp_path)
+    on_gpu = loaded(folder)
+    assert "full precision is used" not in caplog.text  # so that half precision is what is tried here
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    on_cpu = loaded(folder)
+    assert on_gpu.version == on_cpu.version
+    for image, text in ((red_jpeg, None), (None, "mkoba wa ngozi"), (red_jpeg, "mkoba wa ngozi")):
+        assert on_gpu.embed_query(image, text) @ on_cpu.embed_query(image, text) > 0.999

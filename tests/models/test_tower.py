@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from marketplace.errors import ConfigurationError
+from models.embedding import lite, tower
 from models.embedding.compact import CompactEncoder
 from models.embedding.lite import classifier_projection, pooled_features, published_network, weights_file
 from models.embedding.tower import exported, load_tower
@@ -36,15 +39,37 @@ def test_both_runtimes_are_the_published_network(cache):
     for side in (96, 64):
         for one in pictures(3, side):
             expected = normalised(pooled_features(network, one[None])[0] @ projection)
-            for tower in towers:
-                assert tower(one) @ expected > 0.99999
+            for loaded in towers:
+                assert loaded(one) @ expected > 0.99999
 
 
 def test_pictures_looked_at_at_once_come_out_as_one_by_one(cache):
-    tower = load_tower("onnx", WIDTH, cache=cache)
+    network = load_tower("onnx", WIDTH, cache=cache)
     some = pictures(8)
     with ThreadPoolExecutor(4) as pool:
-        assert np.array_equal(np.stack(list(pool.map(tower, some))), np.stack([tower(one) for one in some]))
+        assert np.array_equal(np.stack(list(pool.map(network, some))), np.stack([network(one) for one in some]))
+
+
+def test_torch_takes_one_thread_for_each_call_whoever_asks():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(4)
+        load_tower("torch", WIDTH, cache=None)
+        with ThreadPoolExecutor(1) as pool:
+            assert (torch.get_num_threads(), pool.submit(torch.get_num_threads).result()) == (1, 1)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_network_of_other_code_or_another_recipe_is_kept_under_another_name(tmp_path, monkeypatch):
+    exported(WIDTH, tmp_path)
+    monkeypatch.setattr(tower, "RECIPE", "of tomorrow")
+    exported(WIDTH, tmp_path)
+    other = tmp_path / "lite.py"
+    other.write_text(Path(lite.__file__).read_text() + "# changed")
+    monkeypatch.setattr(lite, "__file__", str(other))
+    exported(WIDTH, tmp_path)
+    assert len(list(tmp_path.glob("*.checked"))) == 3
 
 
 def test_a_network_is_made_once(cache):

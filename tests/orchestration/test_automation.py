@@ -215,3 +215,11 @@ def test_words_that_changed_are_read_between_runs(warehouse, seller, instance):
     assert event.asset_key == dg.AssetKey("search_terms")
     assert event.metadata["waiting"].value == 0
     assert "every word" in tick().skip_reason.skip_message
+
+
+def test_whatever_may_put_another_collection_before_shoppers_judges_search(defs):
+    chosen = {job.name: job.asset_layer.selected_asset_keys for job in defs.get_repository_def().get_all_jobs()}
+    index, judged = dg.AssetKey("product_index"), dg.AssetKey("search_quality")
+    named = {name for name, keys in chosen.items() if index in keys and not name.startswith("__")}
+    assert named == {"refresh_market", "refresh_catalog", "index_catalog", "keep_index"}
+    assert {name for name in named if judged not in chosen[name]} == {"keep_index"}  # it builds nothing new

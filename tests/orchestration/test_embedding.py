@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+import orchestration.embedding
 from marketplace.errors import InputRejected, StoreUnreachable
 from marketplace.settings import Settings
 from marketplace.storage import embeddings
@@ -77,6 +78,25 @@ def test_one_picture_of_many_products_is_encoded_once(warehouse, images, encoder
     sell(warehouse, [same], first=6)
     later = embed_pending(warehouse, images, encoders.load())
     assert (counted(later), later.pictures_kept) == ((1, 0, 1), 1)
+
+
+def test_what_is_made_in_a_run_was_not_known_before_it(warehouse, images, encoders, monkeypatch):
+    monkeypatch.setattr(orchestration.embedding, "PAGE", 3)
+    names = [images.put(jpeg(scene(number))) for number in range(4)]
+    sell(warehouse, [*names, *names, None])
+    done = embed_pending(warehouse, images, encoders.load())
+    assert (counted(done), done.pictures_kept, done.words_kept) == ((9, 4, 9), 0, 0)
+    with warehouse.begin() as connection:
+        connection.execute(sa.delete(product_embeddings))
+    done = embed_pending(warehouse, images, encoders.load())
+    assert (counted(done), done.pictures_kept, done.words_kept) == ((9, 0, 0), 4, 9)
+
+
+def test_which_parts_are_kept_is_told_without_reading_them(warehouse):
+    embeddings.keep_parts(warehouse, "m", "picture", {name: np.ones(3, np.float32) for name in "abc"}, now=NOW)
+    assert embeddings.known_hashes(warehouse, "m", "picture", ["a", "c", "d"]) == {"a", "c"}
+    assert embeddings.known_hashes(warehouse, "m", "words", ["a"]) == set()
+    assert embeddings.known_hashes(warehouse, "other", "picture", ["a"]) == set()
 
 
 def test_vectors_are_those_that_the_encoder_gives_of_whole_products(warehouse, images, encoders):
@@ -192,9 +212,16 @@ def test_a_backlog_made_by_two_workers_of_ray_ends_like_one_made_here(warehouse,
     pytest.importorskip("ray", reason="Ray is not installed; pip install 'soko[ray]'")
     names = [images.put(jpeg(scene(number))) for number in range(8)]
     sell(warehouse, [*names, names[0], None, "0" * 64])
+    known = []
     for _ in range(2):  # the second finds everything made
         result = materialise(warehouse, images, encoders, distributed={"address": "local", "workers": 2})
         assert result.success
+        (event,) = result.asset_materializations_for_node("product_embeddings")
+        known.append((event.metadata["pictures_encoded"].value, event.metadata["pictures_known"].value))
+    assert known == [
+        (8, 0),
+        (0, 0),
+    ]  # what the workers make was not known before, though it is kept by the time it is joined
     by_ray = vectors(warehouse)
     with warehouse.begin() as connection:
         connection.execute(sa.delete(product_embeddings))

@@ -205,6 +205,7 @@ def test_worse_weights_do_not_pass_until_a_person_accepts_them(judge, encoder):
     assert (refused.status, refused.compared_with) == ("refused", first.evaluation_id)
     assert refused.judged.score < first.judged.score
     assert check.metadata["sample: what to do"].value.endswith(f"soko search accept {refused.evaluation_id}")
+    assert check.description.startswith("sample fell in all")  # told from what is kept, the second time
     done, check = judge(encoder)
     assert done.success  # what was good before still is
 
@@ -217,6 +218,37 @@ def test_worse_weights_do_not_pass_until_a_person_accepts_them(judge, encoder):
     assert check.passed
 
 
+def remember(judge, scores):
+    """Make the last evaluation a week old and its scores these."""
+    mean = float(np.mean(list(scores.values())))
+    then = datetime.now(UTC) - timedelta(days=8)
+    with judge.warehouse.begin() as connection:
+        connection.execute(sa.update(search_evaluations).values(scores=scores, score=mean, evaluated_at=then))
+
+
+def test_a_language_that_fell_does_not_pass_although_the_whole_gained(judge, encoder, market):
+    words = tuple(one for one in golden_market(market).queries if one.modality == "words")
+    golden = replace(judge.golden, queries=tuple(one for one in words if one.language in ("en", "sw")))
+    judge(encoder, golden=golden)
+    remember(judge, {name: float(name.startswith("sw")) for name in history(judge.warehouse, limit=1)[0].judged.scores})
+    done, check = judge(encoder, golden=golden)
+    assert not done.success
+    assert not check.passed
+    assert check.description == "sample fell in words, sw"
+    assert check.metadata["sample: fell in words, sw"].value.startswith("-0.")
+    assert check.metadata["sample: gain"].value.startswith("+0.")
+    assert check.metadata["sample: groups compared"].value == "words, words, en, words, sw"
+
+
+def test_a_shelf_that_has_turned_over_wholly_is_judged_as_if_for_the_first_time(judge, encoder):
+    judge(encoder)
+    remember(judge, {"en: what was sold then": 1.0})
+    done, check = judge(encoder)
+    assert done.success
+    assert check.passed
+    assert [one.compared_with for one in history(judge.warehouse, limit=5)] == [None, None]
+
+
 def test_an_encoder_that_knows_nothing_does_not_pass(judge, encoder):
     judge(encoder)
     judge.index(Guesser())
@@ -224,7 +256,7 @@ def test_an_encoder_that_knows_nothing_does_not_pass(judge, encoder):
     assert not done.success
     assert not check.passed
     assert float(check.metadata["sample: score"].value) < float(check.metadata["sample: before"].value) - 0.05
-    assert "sample: beside the last" in shown(done)
+    assert "sample: beside the one it is held to" in shown(done)
     assert [one.judged.encoder for one in history(judge.warehouse, limit=5)] == ["guesser-1", encoder.version]
 
 
@@ -234,6 +266,16 @@ def test_without_judged_products_the_check_warns_and_says_what_to_do(judge, enco
     assert done.success
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert "SOKO_SEARCH_JUDGEMENTS" in check.metadata["why"].value
+    assert history(judge.warehouse, limit=5) == []
+
+
+def test_a_markets_own_judgements_may_not_be_called_as_the_samples_are(judge, encoder, tmp_path):
+    file = tmp_path / "sample.csv"
+    file.write_text("query,language,product_id,grade\nbag,en,7,3\n")
+    done, check = judge(encoder, own=file)
+    assert (done.success, check) == (False, None)
+    (failure,) = [event.step_failure_data.error.message for event in done.get_step_failure_events()]
+    assert "'sample' are the sample market's; rename" in failure
     assert history(judge.warehouse, limit=5) == []
 
 
