@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
@@ -147,7 +148,7 @@ def _copy(connection: sa.Connection, drafts: Iterable[_Draft]) -> None:
         examples = "{" + ",".join(map(str, one.examples)) + "}"
         rows.writerows((one.kind, one.text, starts, one.products, examples) for starts in _starts(one.kind, one.text))
     lines.seek(0)
-    with connection.connection.cursor() as cursor:
+    with closing(connection.connection.cursor()) as cursor:
         cursor.copy_expert("copy drafts (kind, text, starts, products, examples) from stdin (format csv)", lines)
 
 

@@ -242,8 +242,14 @@ def test_facets_come_only_when_asked_for_and_only_with_the_first_page(client: Te
 
 
 def test_no_seller_fills_the_page(client: TestClient) -> None:
-    sellers = [item["seller"]["seller_id"] for item in asked(client, text=ANY, per_seller=2, limit=100)["items"]]
+    everything = asked(client, text=ANY, limit=100)["items"]
+    first = asked(client, text=ANY, per_seller=2, limit=2)
+    items = [*first["items"], *asked(client, cursor=first["next_cursor"], limit=100)["items"]]
+    sellers = [item["seller"]["seller_id"] for item in items]
     assert sorted(map(sellers.count, set(sellers))) == [2, 2, 2]
+    for item in items:
+        of_seller = sum(one["seller"] == item["seller"] for one in everything)
+        assert item["more_from_seller"] == of_seller - 2
 
 
 def test_offers_of_one_product_are_shown_once_and_named(client: TestClient, market: Market) -> None:

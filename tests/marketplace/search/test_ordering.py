@@ -88,7 +88,9 @@ def test_the_newest_come_first_and_equals_stay_by_relevance():
 
 def test_a_seller_fills_no_page():
     found = [candidate(1), candidate(2), candidate(3, seller_id=2), candidate(4)]
-    assert ids(at_most_per_seller(found, 1)) == [1, 3]
+    kept, more = at_most_per_seller([(one,) for one in found], 1)
+    assert [ids(group) for group in kept] == [[1], [3]]
+    assert more == {1: 2}
 
 
 def test_offers_of_one_product_are_shown_once_under_the_best_placed():
