@@ -162,7 +162,7 @@ PLACES = st.lists(
         st.integers(0, 2**53 - 1),
         st.floats(0, 1),
         st.none() | st.floats(-1, 1),
-        st.sampled_from([None, "words", "some_words"]),
+        st.sampled_from([None, "words", "some_words", "photo"]),
         st.booleans(),
     ),
     min_size=1,
