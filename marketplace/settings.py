@@ -59,7 +59,9 @@ class Settings(BaseSettings):
     )
     index_snapshots_kept: int = Field(7, ge=1, description="daily backups of the index that are kept")
 
-    search_judgements: str = Field("", description="CSV of a market's own judged queries; empty for none")
+    search_judgements: str = Field(
+        "", description="a market's own judged queries, with commas between: CSVs, or handle=folder; empty for none"
+    )
 
     hydrate_concurrency: int = Field(20, ge=1, le=200, description="product pages fetched at once")
     sellers_at_once: int = Field(4, ge=1, le=64, description="sellers that one run reads at the same time")

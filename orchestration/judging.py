@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from marketplace.errors import InputRejected
 from marketplace.local.golden import golden_market
+from marketplace.local.golden_folders import grocery
 from marketplace.local.market import draw_market
 from marketplace.search.asking import SearchQuery
 from marketplace.search.fusion import TUNED, FusionWeights
@@ -58,13 +59,24 @@ class Judgements:
         Raises
         ------
         InputRejected
-            If the market's own judgements cannot be read, or are called as the sample's are.
+            If the market's own judgements cannot be read, or two sets have one name.
         """
-        sample = self._sample or golden_market(draw_market(kinds=True))
-        own = self.settings.search_judgements
-        if own and Path(own).stem == sample.name:
-            raise InputRejected(f"judged queries called {sample.name!r} are the sample market's; rename {own}")
-        return [sample, *([read_judgements(Path(own))] if own else [])]
+        sets = [self._sample or golden_market(draw_market(kinds=True))]
+        for named in filter(None, map(str.strip, self.settings.search_judgements.split(","))):
+            own = _own(named)
+            if own.name in {one.name for one in sets}:
+                raise InputRejected(f"two sets of judged queries are called {own.name!r}; rename {named}")
+            sets.append(own)
+        return sets
+
+
+def _own(named: str) -> GoldenSet:
+    """The judged queries of a CSV; of `handle=folder` those of shelf photos whose products that seller has."""
+    handle, is_folder, folder = named.partition("=")
+    if not is_folder:
+        return read_judgements(Path(named))
+    _, golden = grocery(Path(folder.strip()), handle.strip())
+    return replace(golden, name=handle.strip())
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ LANGUAGES = ("en", "sw", "am", "am-Latn", "mixed", "misspelt")
 BEST = 3  # what was meant, wholly
 RELEVANT = 2  # the same kind of thing; from here on a product counts as found
 COLUMNS = ("query", "language", "product_id", "grade")
+PHOTO = "photo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,46 +112,62 @@ class GoldenSet:
 def read_judgements(file: Path) -> GoldenSet:
     """A market's own judgements: a CSV of query, language, product_id and grade, one row per judged product.
 
+    A fifth column, photo, may name a picture beside the file; its query is the words that were sent with it, or empty.
+
     Raises
     ------
     InputRejected
         If the file or a row of it is not as it should be; the message names line and value.
     """
-    grades: dict[tuple[str, str], dict[int, int]] = {}
+    grades: dict[tuple[str, str, str], dict[int, int]] = {}
     for line, row in _rows(file):
         where = f"{file.name} line {line}"
-        query, language = _text(row["query"], where), _language(row["language"], where)
+        photo = _photo(row.get(PHOTO, ""), file.parent, where)
+        query = row["query"].strip() if photo else _text(row["query"], where)
+        language = _language(row["language"], where) if query else ""
         product_id, grade = _whole(row["product_id"], "product_id", where), _grade(row["grade"], where)
-        judged = grades.setdefault((language, query), {})
+        judged = grades.setdefault((language, query, photo), {})
         if product_id in judged:
-            raise InputRejected(f"{where}: product {product_id} is judged twice for {query!r}")
+            raise InputRejected(f"{where}: product {product_id} is judged twice for {query or photo!r}")
         judged[product_id] = grade
-    queries = tuple(
-        GoldenQuery(f"{language}: {text}", language, text, judged, text=text)
-        for (language, text), judged in grades.items()
-    )
+    queries = tuple(_judged(*asked, judged, file.parent) for asked, judged in grades.items())
     for one in queries:
         if max(one.grades.values()) < RELEVANT:
-            raise InputRejected(f"{file.name}: {one.text!r} has no product of grade {RELEVANT} or {BEST}")
+            raise InputRejected(f"{file.name}: {one.name!r} has no product of grade {RELEVANT} or {BEST}")
     if not queries:
         raise InputRejected(f"{file.name} holds no judgement")
     return GoldenSet(file.stem, queries)
+
+
+def _judged(language: str, text: str, photo: str, grades: Mapping[int, int], folder: Path) -> GoldenQuery:
+    if not photo:
+        return GoldenQuery(f"{language}: {text}", language, text, grades, text=text)
+    name = f"photo {photo}, {text}" if text else f"photo {photo}"
+    taken = Photo(photo, (folder / photo).read_bytes)
+    return GoldenQuery(name, language, photo, grades, text=text or None, photo=taken)
 
 
 def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
     try:
         with file.open(encoding="utf-8-sig", newline="") as content:
             reader = csv.DictReader(content, strict=True)
-            if tuple(reader.fieldnames or ()) != COLUMNS:
-                raise InputRejected(
-                    f"{file.name} line 1: the columns are {', '.join(COLUMNS)}, not {reader.fieldnames}"
-                )
+            columns = tuple(reader.fieldnames or ())
+            if columns not in (COLUMNS, (*COLUMNS, PHOTO)):
+                wanted = f"{', '.join(COLUMNS)}, and {PHOTO} where there are any"
+                raise InputRejected(f"{file.name} line 1: the columns are {wanted}, not {reader.fieldnames}")
             for row in reader:
                 if None in row or None in row.values():
-                    raise InputRejected(f"{file.name} line {reader.line_num}: a row has {len(COLUMNS)} values")
+                    raise InputRejected(f"{file.name} line {reader.line_num}: a row has {len(columns)} values")
                 yield reader.line_num, row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputRejected(f"the judgements at {file} cannot be read: {error}") from error
+
+
+def _photo(value: str, folder: Path, where: str) -> str:
+    name = value.strip()
+    if name and not (folder / name).is_file():
+        raise InputRejected(f"{where}: there is no photo {name!r} in {folder}")
+    return name
 
 
 def _text(value: str, where: str) -> str:

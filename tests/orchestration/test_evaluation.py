@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -275,8 +276,21 @@ def test_a_markets_own_judgements_may_not_be_called_as_the_samples_are(judge, en
     done, check = judge(encoder, own=file)
     assert (done.success, check) == (False, None)
     (failure,) = [event.step_failure_data.error.message for event in done.get_step_failure_events()]
-    assert "'sample' are the sample market's; rename" in failure
+    assert "two sets of judged queries are called 'sample'; rename" in failure
     assert history(judge.warehouse, limit=5) == []
+
+
+def test_files_and_folders_of_judged_queries_are_read_side_by_side(tmp_path):
+    (tmp_path / "ours.csv").write_text("query,language,product_id,grade\nbag,en,7,3\n")
+    (tmp_path / "queries").mkdir()
+    (tmp_path / "queries" / "one.jpg").write_bytes(b"a photo")
+    apple = {"sku": "gala", "title": "Gala", "category": "Apple", "description": "", "image": "gala.jpg"}
+    (tmp_path / "catalog.json").write_text(json.dumps([apple]))
+    (tmp_path / "queries" / "queries.json").write_text(json.dumps([{"image": "one.jpg", "sku": "gala"}]))
+    named = f"{tmp_path / 'ours.csv'}, grocer={tmp_path}"
+    sets = Judgements(Settings(_env_file=None, home=tmp_path, search_judgements=named)).load()
+    assert [one.name for one in sets] == ["sample", "ours", "grocer"]
+    assert [query.modality for query in sets[-1].queries] == ["words", "photo", "photo and words"]
 
 
 def test_a_markets_own_judgements_are_judged_beside_the_samples(judge, encoder, market, tmp_path):

@@ -38,6 +38,19 @@ def test_a_file_of_a_spreadsheet_is_read_too(judged):
     assert judged("ቦርሳ,am,7,3\r\n", "\ufeff" + HEADER).queries[0].text == "ቦርሳ"
 
 
+def test_photos_beside_the_file_are_asked_alone_and_with_words(judged, tmp_path):
+    (tmp_path / "shelf.jpg").write_bytes(b"a picture")
+    found = judged(",,7,3,shelf.jpg\nred,en,7,3,shelf.jpg\nred,en,9,2,\n", HEADER.replace("\n", ",photo\n"))
+    assert [(one.modality, one.text, one.language) for one in found.queries] == [
+        ("photo", None, ""),
+        ("photo and words", "red", "en"),
+        ("words", "red", "en"),
+    ]
+    assert found.queries[1].asked(limit=5).image == b"a picture"
+    with pytest.raises(InputRejected, match=r"line 2: there is no photo 'shop.jpg' in "):
+        judged(",,7,3,shop.jpg\n", HEADER.replace("\n", ",photo\n"))
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
@@ -60,7 +73,7 @@ def test_a_bad_row_is_refused_by_line_and_value(judged, rows, message):
 
 
 def test_other_columns_are_refused(judged):
-    with pytest.raises(InputRejected, match=r"line 1: the columns are query, language, product_id, grade, not"):
+    with pytest.raises(InputRejected, match=r"line 1: the columns are query, language, product_id, grade, and photo"):
         judged("bag,7,3\n", "query,product_id,grade\n")
 
 
