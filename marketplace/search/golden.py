@@ -133,7 +133,7 @@ def read_judgements(file: Path) -> GoldenSet:
     queries = tuple(_judged(*asked, judged, file.parent) for asked, judged in grades.items())
     for one in queries:
         if max(one.grades.values()) < RELEVANT:
-            raise InputRejected(f"{file.name}: {one.name!r} has no product of grade {RELEVANT} or {BEST}")
+            raise InputRejected(f"{file.name}: {(one.text or one.name)!r} has no product of grade {RELEVANT} or {BEST}")
     if not queries:
         raise InputRejected(f"{file.name} holds no judgement")
     return GoldenSet(file.stem, queries)
