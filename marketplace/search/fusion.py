@@ -42,7 +42,7 @@ class FusionWeights:
         return replace(self, likeness=self.photo_likeness) if photo else self
 
 
-TUNED = FusionWeights()
+TUNED = FusionWeights(photo_likeness=8.0, picture=0.7)  # docs/search-quality.md has the table
 
 
 class Held(Protocol):
