@@ -68,14 +68,16 @@ class Collections:
         self.milvus.ask(
             "create_collection", collection, schema=schema(), num_partitions=PARTITIONS, seconds=SLOW_SECONDS
         )
-        count = 0
+        count, model = 0, None
         for batch in batches(rows, BATCH):
+            model = batch[0].model_version
             self.milvus.ask("insert", collection, [row.entity() for row in batch], seconds=SLOW_SECONDS)
             count += len(batch)
             inserted(count)
         self.milvus.ask("flush", collection, seconds=SLOW_SECONDS)
         self._index(collection, nlist, index_type)
-        self._describe(collection, {"nlist": nlist, "index_type": index_type, "layout": LAYOUT})
+        facts: dict[str, object] = {"nlist": nlist, "index_type": index_type, "layout": LAYOUT}
+        self._describe(collection, facts if model is None else {**facts, "model": model})
         self.milvus.load(collection)
         log.info("built %s from %d products, %s, nlist %d", collection, count, index_type, nlist)
 
@@ -102,6 +104,7 @@ class Collections:
             int(said.get("nlist", 0)),
             int(said.get("breadth", FIRST_BREADTH)),
             int(said.get("layout", 1)),
+            said.get("model"),
         )
 
     def publish(self, collection: str) -> None:

@@ -27,8 +27,8 @@ TEXT_BYTES = {
     "model_version": 128,
 }
 NO_PRICE = -1.0
-# Raised when the fields change: a collection of another layout is built anew.
-LAYOUT = 2
+# Raised when the fields change, or what a collection says of itself: one of another layout is built anew.
+LAYOUT = 3
 NUMBERS = ("seller_id", "created_at", "last_hydrated_at", "fingerprint")
 # What every row is told apart by. When a product was last looked at changes four times a day and no search reads it.
 TOLD_BY = (

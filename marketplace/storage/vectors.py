@@ -23,7 +23,6 @@ from marketplace.storage.vector_answers import (
     Searched,
     Served,
     counted,
-    hit_of,
     nearest_in,
     rows_of,
 )
@@ -43,7 +42,6 @@ __all__ = [
     "Served",
     "VectorRow",
     "Vectors",
-    "hit_of",
     "nlist_for",
 ]
 
@@ -115,10 +113,14 @@ class Vectors(Collections):
         is_broad = condition(filters) in ("", "in_stock == true") and pictured is not False
         expression = condition(filters, exclude=exclude, pictured=pictured)
 
-        def search(served: Served, ask: Ask) -> Sequence[Mapping[str, Any]]:
+        def search(served: Served, ask: Ask) -> list[Hit]:
             if served.layout != LAYOUT:
                 lacking = f"{served.collection} lacks fields that searches need; materialise product_index"
                 raise ArtifactUnavailable(lacking)
+            if None not in (model_version, served.model_version) and model_version != served.model_version:
+                raise ArtifactUnavailable(
+                    f"the index holds vectors of {served.model_version}, the query is of {model_version}"
+                )
             breadth = deepened(served.index_type, self._breadth(served, narrow, ask, is_broad=is_broad), limit)
             look = partial(nearest_in, ask, served.collection, [wanted], limit, served.index_type)
             hits = look(breadth, expression, SETTLED)[0]
@@ -127,11 +129,7 @@ class Vectors(Collections):
             return hits
 
         served, hits = self._asked_of_what_serves(search)
-        models = {str(hit["entity"]["model_version"]) for hit in hits}
-        if model_version is not None and models - {model_version}:
-            others = ", ".join(sorted(models - {model_version}))
-            raise ArtifactUnavailable(f"the index holds vectors of {others}, the query is of {model_version}")
-        return Searched([hit_of(hit) for hit in hits], served.collection, next(iter(models), None))
+        return Searched(hits, served.collection, served.model_version)
 
     def vectors_of(self, product_ids: Collection[int]) -> dict[int, NDArray[np.float32]]:
         """The published vectors of those products that are published.
@@ -202,8 +200,8 @@ class Vectors(Collections):
         breadth: int,
         expression: str = "",
         consistency: str = "Strong",
-    ) -> list[Sequence[Mapping[str, Any]]]:
-        """What Milvus finds for each vector in a collection that is looked through this broadly, as it answers."""
+    ) -> list[list[Hit]]:
+        """What Milvus finds for each vector in a collection that is looked through this broadly."""
         return nearest_in(self.milvus.read, collection, vectors, limit, index_type, breadth, expression, consistency)
 
     def _asked_of_what_serves(self, question: Callable[[Served, Ask], T]) -> tuple[Served, T]:

@@ -15,7 +15,7 @@ from marketplace.storage.golden import Truth
 from marketplace.storage.index_types import breadths
 from marketplace.storage.vector_filters import other_models
 from marketplace.storage.vector_rows import UNIT_TOLERANCE, fingerprint, unit_vector
-from marketplace.storage.vectors import BATCH, FIRST_BREADTH, Served, Vectors, hit_of
+from marketplace.storage.vectors import BATCH, FIRST_BREADTH, Served, Vectors
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ def recall_of(vectors: Vectors, served: Served, truth: Truth) -> float:
     if not truth.right:
         return 1.0
     answers = vectors.nearest(served.collection, list(truth.queries), truth.depth, served.index_type, served.breadth)
-    return truth.recall([{hit.product_id: hit.similarity for hit in map(hit_of, hits)} for hits in answers])
+    return truth.recall([{hit.product_id: hit.similarity for hit in hits} for hits in answers])
 
 
 def _flaws(ids: Sequence[int], rows: Mapping[int, Mapping[str, Any]], expected: Mapping[int, int]) -> Iterator[str]:
@@ -153,7 +153,7 @@ def _lost(vectors: Vectors, served: Served, chosen: Mapping[int, NDArray[np.floa
     lost = []
     answers = vectors.nearest(served.collection, list(chosen.values()), TWINS, served.index_type, served.breadth)
     for product_id, hits in zip(chosen, answers, strict=True):
-        nearest = {hit.product_id for hit in map(hit_of, hits) if hit.similarity > 1 - UNIT_TOLERANCE}
+        nearest = {hit.product_id for hit in hits if hit.similarity > 1 - UNIT_TOLERANCE}
         if product_id not in nearest and len(nearest) < TWINS:
             lost.append(f"product {product_id} is not found by its own vector")
     return lost

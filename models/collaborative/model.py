@@ -93,8 +93,9 @@ def neighbours(model: FactorModel, keep: int) -> tuple[NDArray[np.int64], Floats
 
     Source: Sarwar et al., "Item-based collaborative filtering", WWW 2001, on latent factors.
     """
-    lengths = np.linalg.norm(model.item_factors, axis=1, keepdims=True)
-    unit = (model.item_factors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+    exact = model.item_factors.astype(np.float64)  # the squares of small factors are too small for 32 bits
+    lengths = np.linalg.norm(exact, axis=1, keepdims=True)
+    unit = (exact / np.where(lengths > 0, lengths, 1)).astype(np.float32)
     near = [_nearest(unit, start, min(keep, len(unit) - 1)) for start in range(0, len(unit), BLOCK)]
     best = np.concatenate([columns for columns, _ in near])
     return model.items[best], np.concatenate([cosines for _, cosines in near])

@@ -38,7 +38,7 @@ from orchestration.registry import ModelRegistry
 from tests.serving import world
 
 EVERY = 7  # of the judged queries; photos and every language are among them
-PHOTOS_UNHEARD = replace(TUNED, likeness=0.0)
+PHOTOS_UNHEARD = replace(TUNED, likeness=0.0, photo_likeness=0.0)
 
 
 class Remembering:

@@ -20,7 +20,7 @@ from marketplace.search.asking import SearchQuery
 from marketplace.storage.tables import product_matches, products
 from models.embedding.encoder import Encoder
 from serving.app import create_app
-from serving.search_cursors import SearchCursors
+from serving.search_cursors import LONGEST, SearchCursors
 from serving.search_schemas import SearchResults, SimilarProducts
 from tests.serving.conftest import Market
 from tests.serving.test_search import as_seen_by_a_phone, by_photo, pictured, searched
@@ -182,7 +182,7 @@ def test_a_cursor_that_was_not_given_out_or_belongs_elsewhere_is_refused(client:
     assert "another search" in refused(client, text=ANY, sort="newest", cursor=cursor)
     for forged in ("", "abc", cursor[:-9], cursor[9:], "A" * len(cursor), "ሰላም"):
         assert "begin without one" in refused(client, cursor=forged)
-    assert "at most" in refused(client, cursor="A" * 50_000)
+    assert "at most" in refused(client, cursor="A" * (LONGEST + 1))
 
 
 def test_a_cursor_sent_alone_leads_to_one_that_may_come_with_its_search(client: TestClient) -> None:
