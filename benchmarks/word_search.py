@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import sqlalchemy as sa
@@ -45,7 +46,12 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DEEP = 50
 COPIES = 40
 MOST_SUGGESTED = 50_000
-HELD = "to_tsvector('simple', products.title || ' ' || products.category || ' ' || products.description)"
+# What full text reads, as a shop without a search engine would keep it.
+HELD = (
+    "alter table catalog.products add column words tsvector generated always as"
+    " (to_tsvector('simple', title || ' ' || category || ' ' || description)) stored",
+    "create index on catalog.products using gin (words)",
+)
 _SAME = "seller_id, title, category, description, price_minor, currency, price_kind, content_hash, first_seen_at"
 _SEEN = "last_seen_at, last_hydrated_at, updated_at"
 # The products again under other ids, without their being read again.
@@ -136,6 +142,8 @@ def stock(warehouse: Warehouse, market: SampleMarket) -> None:
     """The market's products on the shelf, judged fit without being looked at, and their words in the index."""
     offered = [one for one in market.products if not one.is_junk and one.in_stock]
     with warehouse.begin() as connection:
+        for statement in HELD:
+            connection.execute(sa.text(statement))
         connection.execute(sa.insert(sellers), [_seller_row(seller) for seller in market.sellers])
         connection.execute(sa.insert(products), [_product_row(market.product_id(one), one) for one in offered])
         connection.execute(sa.insert(product_quality), [_verdict_row(market.product_id(one)) for one in offered])
@@ -173,7 +181,7 @@ def full_text(warehouse: Warehouse, text: str) -> list[int]:
     """What Postgres' full text finds: the products that hold every word, then those that hold some."""
     words = re.findall(r"\w+", text.casefold())
     every, some = (sa.func.to_tsquery("simple", f" {sign} ".join(map(_beginning, words))) for sign in ("&", "|"))
-    held = sa.literal_column(HELD)
+    held: sa.ColumnElement[Any] = sa.literal_column("products.words")
     statement = (
         on_the_shelf(products.c.product_id)
         .where(held.op("@@")(some))
