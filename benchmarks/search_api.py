@@ -201,7 +201,7 @@ def main() -> None:
             assert b'"degraded":true' not in said, said[-300:]
 
         def engine(text: str) -> None:
-            hits = vectors.search(encoder.embed_query(None, text), limit=NEAR_DEPTH)
+            hits = vectors.search(encoder.embed_query(None, text), limit=NEAR_DEPTH).hits
             held = find_terms(warehouse, read_query(warehouse, text), filters=Filters(), limit=DEPTH)
             ids = dict.fromkeys([*(one.product_id for one in held), *(hit.product_id for hit in hits)])
             on_shelf(warehouse, list(ids)[:SHOWN])

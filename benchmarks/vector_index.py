@@ -154,7 +154,7 @@ def measured(vectors: Vectors, matrix: Matrix, truth: Truth, filters: Filters, n
     for turn in range(rounds):
         for place, query in enumerate(truth.queries):
             started = time.perf_counter()
-            hits = vectors.search(query, limit=DEPTH, filters=filters)
+            hits = vectors.search(query, limit=DEPTH, filters=filters).hits
             ours.append(time.perf_counter() - started)
             if turn == 0:
                 found.append({hit.product_id: hit.similarity for hit in hits})

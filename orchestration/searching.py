@@ -89,7 +89,7 @@ class Engine:
         version = self._encoder.version
         return self._vectors.search(
             vector, limit=NEAR_DEPTH, filters=AVAILABLE, pictured=pictured, model_version=version
-        )
+        ).hits
 
 
 def ranked(found: Witnesses, query: SearchQuery, weights: FusionWeights) -> list[int]:

@@ -15,7 +15,8 @@ from marketplace.storage.keywords import WordHit, find_terms
 from marketplace.storage.same_photo import showing
 from marketplace.storage.warehouse import Warehouse
 from serving.asked import Asked, Questions
-from serving.likeness import Likeness, Meant, Nearest, Pending, why_without
+from serving.breaker import Pending
+from serving.likeness import Likeness, Meant, Nearest, why_without
 from serving.search_cursors import Match, Place
 
 NOTHING_NEAR = Nearest({}, None, is_all=True)
@@ -60,7 +61,7 @@ class Begun:
 
     filters: Filters
     floor: float
-    pending: Pending | None
+    pending: Pending[Nearest] | None
     reason: str | None
 
 

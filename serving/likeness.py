@@ -15,8 +15,7 @@ from marketplace.search.examples import moved
 from marketplace.search.nearness import nearest
 from marketplace.storage.vectors import Hit, Vectors
 from models.embedding.vectors import Vectors as Vector
-from serving.breaker import Breaker
-from serving.breaker import Pending as Asked
+from serving.breaker import Breaker, Pending
 from serving.encoder import PATIENCE_SECONDS, WarmEncoder
 
 log = logging.getLogger(__name__)
@@ -66,9 +65,6 @@ class Nearest:
     cosines: dict[int, float]
     index: str | None
     is_all: bool
-
-
-Pending = Asked[Nearest]
 
 
 class Likeness:
@@ -132,7 +128,7 @@ class Likeness:
         floor = self._encoder.least_likeness if wanted.is_words else 0.0
         return Meant(vector, encoder, bare_weight, floor, (Advice("example_unknown"),) if missed else ())
 
-    def begin(self, meant: Meant, filters: Filters, *, limit: int, exclude: Sequence[int]) -> Pending:
+    def begin(self, meant: Meant, filters: Filters, *, limit: int, exclude: Sequence[int]) -> Pending[Nearest]:
         """The nearest products to come.
 
         Raises
@@ -147,7 +143,7 @@ class Likeness:
 
         return self._breaker.begin(search)
 
-    def end(self, pending: Pending, deadline: float, *, is_spare: bool = False) -> Nearest:
+    def end(self, pending: Pending[Nearest], deadline: float, *, is_spare: bool = False) -> Nearest:
         """The nearest products, if they come before the deadline.
 
         A `is_spare` question is asked beside others of the same search, and its lateness says nothing of the index.
@@ -173,7 +169,7 @@ class Likeness:
         asked: list[str] = []
 
         def search(pictured: bool | None) -> list[Hit]:
-            found = self._vectors.searched(
+            found = self._vectors.search(
                 meant.vector,
                 limit=limit,
                 filters=filters,

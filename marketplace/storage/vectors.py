@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.errors import ArtifactUnavailable, InputRejected, NotFound
+from marketplace.errors import ArtifactUnavailable, InputRejected
 from marketplace.search.asking import Filters
 from marketplace.storage.index_types import IndexType, deepened, nlist_for, widened, widest
 from marketplace.storage.vector_answers import (
@@ -72,26 +72,6 @@ class Vectors(Collections):
         exclude: Collection[int] = (),
         pictured: bool | None = None,
         model_version: str | None = None,
-    ) -> list[Hit]:
-        """What `searched` finds."""
-        return self.searched(
-            vector,
-            limit=limit,
-            filters=filters,
-            exclude=exclude,
-            pictured=pictured,
-            model_version=model_version,
-        ).hits
-
-    def searched(
-        self,
-        vector: NDArray[np.float32],
-        *,
-        limit: int,
-        filters: Filters = EVERYTHING,
-        exclude: Collection[int] = (),
-        pictured: bool | None = None,
-        model_version: str | None = None,
     ) -> Searched:
         """The published products nearest to a unit vector, most similar first; with or without a picture, if said.
 
@@ -113,7 +93,7 @@ class Vectors(Collections):
         is_broad = condition(filters) in ("", "in_stock == true") and pictured is not False
         expression = condition(filters, exclude=exclude, pictured=pictured)
 
-        def search(served: Served, ask: Ask) -> list[Hit]:
+        def look(served: Served, ask: Ask) -> list[Hit]:
             if served.layout != LAYOUT:
                 lacking = f"{served.collection} lacks fields that searches need; materialise product_index"
                 raise ArtifactUnavailable(lacking)
@@ -122,13 +102,13 @@ class Vectors(Collections):
                     f"the index holds vectors of {served.model_version}, the query is of {model_version}"
                 )
             breadth = deepened(served.index_type, self._breadth(served, narrow, ask, is_broad=is_broad), limit)
-            look = partial(nearest_in, ask, served.collection, [wanted], limit, served.index_type)
-            hits = look(breadth, expression, SETTLED)[0]
+            near = partial(nearest_in, ask, served.collection, [wanted], limit, served.index_type)
+            hits = near(breadth, expression, SETTLED)[0]
             if len(hits) < limit and breadth < widest(served.index_type):  # the cells that were read hold too few
-                hits = look(widest(served.index_type), expression, SETTLED)[0]
+                hits = near(widest(served.index_type), expression, SETTLED)[0]
             return hits
 
-        served, hits = self._asked_of_what_serves(search)
+        served, hits = self._asked_of_what_serves(look)
         return Searched(hits, served.collection, served.model_version)
 
     def vectors_of(self, product_ids: Collection[int]) -> dict[int, NDArray[np.float32]]:
@@ -158,19 +138,6 @@ class Vectors(Collections):
         served, rows = self._asked_of_what_serves(read)
         vectors = {int(row["product_id"]): np.asarray(row["embedding"], np.float32) for row in rows}
         return Published(vectors, served.collection, str(rows[0]["model_version"]) if rows else None)
-
-    def similar(self, product_id: int, limit: int, threshold: float = 0.0) -> list[Hit]:
-        """The other published products at least as similar as the threshold, most similar first.
-
-        Raises
-        ------
-        NotFound
-            If the product is not published.
-        """
-        vector = self.vectors_of([product_id]).get(product_id)
-        if vector is None:
-            raise NotFound(f"product {product_id} is not in the index")
-        return [hit for hit in self.search(vector, limit=limit, exclude=[product_id]) if hit.similarity >= threshold]
 
     def health(self) -> IndexHealth:
         """What is served, by which server."""

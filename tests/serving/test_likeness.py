@@ -9,6 +9,7 @@ import pytest
 from marketplace.errors import ArtifactUnavailable
 from marketplace.search.asking import Filters
 from marketplace.storage.vectors import Vectors
+from models.embedding.encoder import Encoder
 from serving.encoder import WarmEncoder
 from serving.likeness import Likeness, Meant, Nearest, Wanted
 from tests.marketplace.storage.test_vectors import COUNT, FIRST_ID, name, rows
@@ -31,10 +32,10 @@ def vectors(milvus_uri: str) -> Iterator[Vectors]:
 
 @pytest.fixture
 def likeness(vectors: Vectors) -> Iterator[Likeness]:
-    def load() -> None:
+    def load() -> Encoder:
         raise AssertionError("published vectors need no encoder")
 
-    opened = Likeness(vectors, WarmEncoder(load), seconds=30)  # type: ignore[arg-type]
+    opened = Likeness(vectors, WarmEncoder(load), seconds=30)
     yield opened
     opened.close()
 

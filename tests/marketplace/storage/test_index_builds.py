@@ -81,7 +81,7 @@ def rebuild(warehouse, vectors, *, model_version=MODEL, index_type="IVF_FLAT", n
 
 
 def served(vectors):
-    return sorted(hit.product_id for hit in vectors.search(unit_vectors(1)[0], limit=100))
+    return sorted(hit.product_id for hit in vectors.search(unit_vectors(1)[0], limit=100).hits)
 
 
 def builds(warehouse):
@@ -142,7 +142,7 @@ def test_a_picture_whose_address_does_not_fit_is_still_one(warehouse, lite_vecto
     embed(warehouse)
     rebuild(warehouse, lite_vectors)
     assert indexable(warehouse, MODEL)[0].image_url == (f"/media/{1:064x}.jpg" if bytes_too_many else address)
-    found = {shown: lite_vectors.search(unit_vectors(1)[0], limit=9, pictured=shown) for shown in (True, False)}
+    found = {shown: lite_vectors.search(unit_vectors(1)[0], limit=9, pictured=shown).hits for shown in (True, False)}
     assert {shown: [hit.product_id for hit in hits] for shown, hits in found.items()} == {True: [1], False: [2]}
 
 

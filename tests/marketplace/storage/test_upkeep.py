@@ -186,9 +186,9 @@ def test_changes_reach_the_live_collection_without_a_rebuild(warehouse, vectors)
     stored = vectors.milvus.read("query", vectors.alias, filter="product_id == 1", output_fields=["price"])
     assert stored[0]["price"] == pytest.approx(999)
     query = unit_vectors(1)[0]
-    by_category = vectors.search(query, limit=9, filters=Filters(("shoes",)))
+    by_category = vectors.search(query, limit=9, filters=Filters(("shoes",))).hits
     assert [hit.product_id for hit in by_category] == [3]
-    assert 4 not in {hit.product_id for hit in vectors.search(query, limit=9, filters=Filters())}
+    assert 4 not in {hit.product_id for hit in vectors.search(query, limit=9, filters=Filters()).hits}
     assert pending(warehouse, MODEL) == [one for one in pending(warehouse, MODEL) if one.product_id == 3]
 
 
@@ -200,7 +200,7 @@ def test_a_seller_who_pauses_leaves_the_index_and_comes_back(warehouse, lite_vec
     update(warehouse, sellers, sa.true(), state="active", city="Kisumu")
     follow(warehouse, lite_vectors)
     assert served(lite_vectors) == [1, 2, 3, 4, 5, 6]
-    found = lite_vectors.search(unit_vectors(1)[0], limit=9, filters=Filters(city="Kisumu"))
+    found = lite_vectors.search(unit_vectors(1)[0], limit=9, filters=Filters(city="Kisumu")).hits
     assert len(found) == 6
 
 
@@ -310,7 +310,7 @@ def test_a_search_whose_milvus_is_killed_is_told_so_and_the_next_ones_at_once(wa
     def search():
         while not over.is_set():
             try:
-                seen.append(len(vectors.search(unit_vectors(1)[0], limit=5)))
+                seen.append(len(vectors.search(unit_vectors(1)[0], limit=5).hits))
             except StoreUnreachable:
                 seen.append("away")
 
@@ -334,7 +334,7 @@ def test_searches_never_fail_while_the_index_is_kept_up_and_rebuilt(warehouse, v
     def search():
         while not over.is_set():
             try:
-                seen.append(len(vectors.search(unit_vectors(1)[0], limit=10, filters=Filters())))
+                seen.append(len(vectors.search(unit_vectors(1)[0], limit=10, filters=Filters()).hits))
             except MarketplaceError as error:
                 failed.append(error)
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketplace.errors import ArtifactUnavailable, ConfigurationError, InputRejected, NotFound, StoreUnreachable
+from marketplace.errors import ArtifactUnavailable, ConfigurationError, InputRejected, StoreUnreachable
 from marketplace.local.milvus import EmbeddedMilvus
 from marketplace.local.network import free_port, wait_until
 from marketplace.search.asking import Filters
@@ -89,14 +89,14 @@ def published(any_milvus_uri):
 
 
 def test_a_product_is_found_by_its_own_vector_first(published):
-    hit = published.search(rows()[7].embedding, limit=3)[0]
+    hit = published.search(rows()[7].embedding, limit=3).hits[0]
     assert hit.product_id == FIRST_ID + 7
     assert hit.similarity == pytest.approx(1, abs=1e-5)
 
 
 def test_similarity_is_the_cosine_and_falls(published):
     query = unit_vectors(1, seed=9)[0]
-    hits = published.search(query, limit=COUNT)
+    hits = published.search(query, limit=COUNT).hits
     cosines = {row.product_id: float(row.embedding @ query) for row in rows()}
     assert [hit.product_id for hit in hits] == sorted(cosines, key=cosines.__getitem__, reverse=True)
     assert [hit.similarity for hit in hits] == pytest.approx([cosines[hit.product_id] for hit in hits], abs=1e-5)
@@ -104,14 +104,14 @@ def test_similarity_is_the_cosine_and_falls(published):
 
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_a_category_means_itself_whatever_it_contains(published, category):
-    hits = published.search(unit_vectors(1, seed=9)[0], limit=COUNT, filters=of(categories=(category,)))
+    hits = published.search(unit_vectors(1, seed=9)[0], limit=COUNT, filters=of(categories=(category,))).hits
     wanted = {row.product_id for row in rows() if row.category == category}
     assert {hit.product_id for hit in hits} == wanted
 
 
 @pytest.mark.parametrize("category", ["' or 1==1 or category == '", '" or product_id > 0 or category == "', "\\", "%"])
 def test_a_category_that_tries_to_break_out_finds_nothing(published, category):
-    assert published.search(unit_vectors(1)[0], limit=5, filters=of(categories=(category,))) == []
+    assert published.search(unit_vectors(1)[0], limit=5, filters=of(categories=(category,))).hits == []
 
 
 def test_a_search_can_be_for_products_with_or_without_a_picture(vectors):
@@ -119,7 +119,7 @@ def test_a_search_can_be_for_products_with_or_without_a_picture(vectors):
     vectors.build(name(vectors, "a"), held, nlist=4)
     vectors.publish(name(vectors, "a"))
     for pictured in (True, False):
-        hits = vectors.search(rows()[8].embedding, limit=COUNT, pictured=pictured)
+        hits = vectors.search(rows()[8].embedding, limit=COUNT, pictured=pictured).hits
         assert {hit.product_id for hit in hits} == {
             row.product_id for row in held if (row.image_url is not None) == pictured
         }
@@ -136,9 +136,9 @@ def test_whatever_is_written_into_a_filter_finds_only_what_is_called_that(publis
     query, named = unit_vectors(1, seed=9)[0], clipped(text, "category")
     same = {row.product_id for row in rows() if clipped(row.category, "category") == named}
     for filters in (of(categories=(text,)), of(categories=(text, text))):
-        assert {hit.product_id for hit in published.search(query, limit=COUNT, filters=filters)} == same
+        assert {hit.product_id for hit in published.search(query, limit=COUNT, filters=filters).hits} == same
     for filters in (of(city=text + "?"), of(country=text + "??"), of(currency=text + "???")):
-        assert published.search(query, limit=COUNT, filters=filters) == []
+        assert published.search(query, limit=COUNT, filters=filters).hits == []
 
 
 def wanted_by(meets):
@@ -167,7 +167,7 @@ def wanted_by(meets):
     ids=["categories", "city", "country", "currency", "price", "other currency", "stock", "all", "most"],
 )
 def test_a_filter_lets_exactly_those_through_that_meet_it(published, filters, meets):
-    hits = published.search(unit_vectors(1, seed=9)[0], limit=COUNT, filters=filters)
+    hits = published.search(unit_vectors(1, seed=9)[0], limit=COUNT, filters=filters).hits
     assert {hit.product_id for hit in hits} == wanted_by(meets)
 
 
@@ -184,7 +184,7 @@ def test_a_row_that_is_put_again_is_found_as_it_is_now_and_only_once(vectors):
     assert verified(vectors, collection, sorted(expected, key=lambda row: row.product_id)) == ()
     found = vectors.nearest(collection, [moved.embedding], 30, "IVF_FLAT", 64, condition(of(categories=("shoes",))))[0]
     assert [hit.product_id for hit in found] == [moved.product_id]
-    by_category = vectors.search(fresh.embedding, limit=9, filters=of(categories=(fresh.category,)))
+    by_category = vectors.search(fresh.embedding, limit=9, filters=of(categories=(fresh.category,))).hits
     assert {1, FIRST_ID} <= {hit.product_id for hit in by_category}
     old = vectors.nearest(
         collection, [moved.embedding], 30, "IVF_FLAT", 64, condition(of(categories=(CATEGORIES[5],)))
@@ -201,7 +201,7 @@ def test_every_kind_of_index_finds_what_it_holds(vectors, index_type):
     vectors.publish(collection)
     assert verified(vectors, collection, held) == ()
     assert vectors.health().index_type == index_type
-    hits = vectors.search(held[3].embedding, limit=5, filters=of(city=CITIES[1]))
+    hits = vectors.search(held[3].embedding, limit=5, filters=of(city=CITIES[1])).hits
     assert hits[0].product_id == held[3].product_id
     assert {hit.product_id for hit in hits} <= {row.product_id for row in held if row.city == CITIES[1]}
 
@@ -221,7 +221,7 @@ def test_a_kind_of_index_that_the_server_lacks_is_named_with_the_server(milvus_s
 
 
 def test_a_seller_and_exclusions_narrow_a_search(published):
-    hits = published.search(rows()[8].embedding, limit=COUNT, filters=of(seller_id=0), exclude=[FIRST_ID + 8])
+    hits = published.search(rows()[8].embedding, limit=COUNT, filters=of(seller_id=0), exclude=[FIRST_ID + 8]).hits
     assert {hit.product_id - FIRST_ID for hit in hits} == set(range(0, COUNT, 4)) - {8}
 
 
@@ -232,7 +232,7 @@ def test_an_absurd_limit_is_refused(published, limit):
 
 
 def test_a_query_of_another_model_is_refused(published):
-    assert published.search(rows()[0].embedding, limit=1, model_version="m1")
+    assert published.search(rows()[0].embedding, limit=1, model_version="m1").hits
     with pytest.raises(ArtifactUnavailable, match="vectors of m1, the query is of m2"):
         published.search(rows()[0].embedding, limit=1, model_version="m2")
 
@@ -244,17 +244,10 @@ def test_vectors_come_back_as_they_went_in(published):
     assert np.array_equal(vectors[FIRST_ID + 3], rows()[3].embedding)
 
 
-def test_similar_products_leave_out_the_product_and_what_is_below_the_threshold(published):
-    everything = published.similar(FIRST_ID + 7, limit=COUNT, threshold=-1)
+def test_a_product_is_left_out_of_what_is_like_it(published):
+    everything = published.search(rows()[7].embedding, limit=COUNT, exclude=[FIRST_ID + 7]).hits
     assert len(everything) == COUNT - 1
     assert FIRST_ID + 7 not in {hit.product_id for hit in everything}
-    above = [hit for hit in everything if hit.similarity >= everything[4].similarity]
-    assert published.similar(FIRST_ID + 7, limit=COUNT, threshold=everything[4].similarity) == above
-
-
-def test_a_product_that_is_not_published_has_no_similar_ones(published):
-    with pytest.raises(NotFound, match="product 5 "):
-        published.similar(5, limit=3)
 
 
 def test_health_says_what_is_served(published):
@@ -301,7 +294,7 @@ def test_what_is_served_can_be_neither_dropped_nor_built_anew(published):
 
 def test_a_released_collection_is_loaded_when_it_is_read(published):
     published.release(name(published, "a"))
-    assert published.search(rows()[7].embedding, limit=1)[0].product_id == FIRST_ID + 7
+    assert published.search(rows()[7].embedding, limit=1).hits[0].product_id == FIRST_ID + 7
 
 
 def test_nothing_is_served_before_something_is_published(vectors):
@@ -322,7 +315,7 @@ def test_searches_meet_no_gap_while_the_index_is_switched(vectors):
 
     def search():
         while not over.is_set():
-            seen.append(len(vectors.search(query, limit=50)))
+            seen.append(len(vectors.search(query, limit=50).hits))
 
     searching = threading.Thread(target=search)
     searching.start()
@@ -335,7 +328,7 @@ def test_searches_meet_no_gap_while_the_index_is_switched(vectors):
     assert vectors.collections() == [old, new]
     vectors.drop(old)
     assert vectors.collections() == [new]
-    assert len(vectors.search(query, limit=50)) == 40
+    assert len(vectors.search(query, limit=50).hits) == 40
 
 
 @pytest.mark.parametrize("goes", ["release", "drop"])
@@ -350,7 +343,7 @@ def test_who_missed_a_switch_hears_of_the_collection_that_answered(vectors, goes
 
     def answered():
         """Where it was found and where its vectors were read, after seeing that all is of one and the same."""
-        found = reader.searched(unit_vectors(1)[0], limit=COUNT)
+        found = reader.search(unit_vectors(1)[0], limit=COUNT)
         read = reader.published([FIRST_ID, FIRST_ID + 1])
         assert (len(found.hits), found.model_version) == (len(held[found.collection]), models[found.collection])
         assert np.array_equal(read.vectors[FIRST_ID], held[read.collection][0].embedding)
@@ -368,7 +361,7 @@ def test_who_missed_a_switch_hears_of_the_collection_that_answered(vectors, goes
 
 
 def test_a_search_that_finds_nothing_still_says_where(published):
-    found = published.searched(unit_vectors(1)[0], limit=5, filters=of(city="nowhere"))
+    found = published.search(unit_vectors(1)[0], limit=5, filters=of(city="nowhere"))
     assert (found.hits, found.collection, found.model_version) == ([], published.current(), "m1")
     none = published.published([1])
     assert (none.vectors, none.collection, none.model_version) == ({}, published.current(), None)
@@ -402,7 +395,7 @@ def test_an_empty_market_has_an_empty_index(vectors):
     vectors.build(collection, [], nlist=1)
     assert verified(vectors, collection, []) == ()
     vectors.publish(collection)
-    assert vectors.search(rows()[0].embedding, limit=3) == []
+    assert vectors.search(rows()[0].embedding, limit=3).hits == []
     assert vectors.health().model_version is None
 
 
@@ -427,10 +420,10 @@ def test_a_narrow_search_of_many_cells_finds_all_there_is(vectors):
         many[number] = replace(many[number], seller_id=99, embedding=-query)
     vectors.build(name(vectors, "a"), many, nlist=154)
     vectors.publish(name(vectors, "a"))
-    hits = vectors.search(query, limit=10, filters=of(categories=("dresses",), seller_id=99))
+    hits = vectors.search(query, limit=10, filters=of(categories=("dresses",), seller_id=99)).hits
     assert {hit.product_id - FIRST_ID for hit in hits} == {5, 700}
     assert [hit.similarity for hit in hits] == pytest.approx([-1, -1])
-    assert len(vectors.search(query, limit=100)) == 100
+    assert len(vectors.search(query, limit=100).hits) == 100
 
 
 class ForgetfulMilvus(Milvus):
@@ -471,7 +464,7 @@ def test_a_server_that_went_away_and_came_back_is_found_again(tmp_path):
                 question()
         server.start(tmp_path / "log")
         assert wait_until(lambda: is_answered(vectors.current), 20)
-        assert vectors.search(rows()[0].embedding, limit=1)[0].product_id == FIRST_ID
+        assert vectors.search(rows()[0].embedding, limit=1).hits[0].product_id == FIRST_ID
     finally:
         server.stop()
 
