@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import BIT
 
+from marketplace.catalog.copies import MOST_BITS
 from marketplace.search.asking import Filters
 from marketplace.storage.filtering import meeting, on_the_shelf
 from marketplace.storage.pictures import signed
@@ -12,7 +13,6 @@ from marketplace.storage.tables import pictures, products
 from marketplace.storage.warehouse import Warehouse
 
 BITS = 64
-MOST_BITS = 10  # that differ; two different photos differ in 32 or so
 
 
 def showing(warehouse: Warehouse, phash: int, *, filters: Filters, limit: int) -> dict[int, float]:
