@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
-InteractionKind = Literal["view", "click", "wishlist", "purchase"]
+InteractionKind = Literal["view", "click", "wishlist", "purchase", "hide", "report"]
 
 WEIGHTS: Mapping[InteractionKind, float] = MappingProxyType(
     {"view": 1.0, "click": 2.0, "wishlist": 2.5, "purchase": 3.0}
 )
+REFUSALS: frozenset[InteractionKind] = frozenset({"hide", "report"})  # what a shopper asks not to be shown again
