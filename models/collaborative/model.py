@@ -1,69 +1,309 @@
-"""A factor model as plain arrays: scoring, neighbours, and the blend with visual likeness."""
+"""Recommenders as plain arrays: each scores every product for whoever did something, and says why.
+
+There is no table of users. A shopper is what they did, so that what was done a second ago counts,
+and what is judged offline is what answers online.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from marketplace.errors import InputRejected
 
-CF_WEIGHT = 0.6
-VISUAL_WEIGHT = 0.4
 BLOCK = 1024  # rows at once, so that memory grows with the items and not with their square
 Floats = NDArray[np.float32]
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class Recommender(Protocol):
+    """What every family offers once it is fitted; `items` are product ids, ascending, in column order."""
+
+    kind: str
+    items: NDArray[np.int64]
+
+    def scores(self, histories: sp.csr_matrix) -> Floats:
+        """Predicted interest, (users, items) from the summed interest of each user, (users, items)."""
+        ...
+
+    def shares(self, history: sp.csr_matrix, column: int) -> Floats:
+        """What each thing of one history, (1, items), adds to the score of one column, (history.nnz,)."""
+        ...
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """The model as named arrays, which `read_model` puts together again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PopularModel:
+    """The same order for everyone: how much interest each item has drawn, `interest` (items,)."""
+
+    items: NDArray[np.int64]
+    interest: Floats
+    kind: str = "popular"
+
+    def __post_init__(self) -> None:
+        _require(self.items, interest=(self.interest, (len(self.items),)))
+
+    def scores(self, histories: sp.csr_matrix) -> Floats:
+        """As the contract says."""
+        return np.tile(self.interest, (histories.shape[0], 1))
+
+    def shares(self, history: sp.csr_matrix, column: int) -> Floats:
+        """Nothing a shopper did changes what is popular."""
+        return np.zeros(history.nnz, dtype=np.float32)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """As the contract says."""
+        return {"kind": np.array(self.kind), "items": self.items, "interest": self.interest}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        """The model that `to_arrays` took apart."""
+        return cls(_ids(arrays), _floats(arrays, "interest"), str(arrays["kind"]))
+
+
+@dataclass(frozen=True, slots=True)
+class ItemModel:
+    """How much interest in one item says about another: the scores are `(histories * into) @ links`.
+
+    `links` is (items, items), sparse; `into` (items,) scales what was touched. Every linear model of items is of this
+    form: item-to-item, EASE, the filters of a graph.
+    """
+
+    items: NDArray[np.int64]
+    links: sp.csr_matrix
+    into: Floats
+    kind: str
+
+    def __post_init__(self) -> None:
+        count = len(self.items)
+        _require(self.items, links=(self.links, (count, count)), into=(self.into, (count,)))
+        if not np.isfinite(self.links.data).all():
+            raise InputRejected("links between items hold a number that is not finite")
+
+    def scores(self, histories: sp.csr_matrix) -> Floats:
+        """As the contract says."""
+        weighed = sp.csr_matrix(histories.multiply(self.into[None, :]), dtype=np.float32)
+        return np.asarray((weighed @ self.links).toarray(), dtype=np.float32)
+
+    def shares(self, history: sp.csr_matrix, column: int) -> Floats:
+        """As the contract says; they sum to the score."""
+        touched = history.indices
+        links = self.links[touched][:, [column]].toarray().ravel()
+        return np.asarray(history.data * self.into[touched] * links, dtype=np.float32)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """As the contract says."""
+        return {
+            "kind": np.array(self.kind),
+            "items": self.items,
+            "into": self.into,
+            "links_data": self.links.data.astype(np.float32),
+            "links_indices": self.links.indices.astype(np.int32),
+            "links_indptr": self.links.indptr.astype(np.int64),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        """The model that `to_arrays` took apart."""
+        items = _ids(arrays)
+        parts = (_floats(arrays, "links_data"), arrays["links_indices"], arrays["links_indptr"])
+        try:
+            links = sp.csr_matrix(parts, shape=(len(items), len(items)))
+            links.check_format(full_check=True)
+        except ValueError as error:
+            raise InputRejected(f"the links between items are broken: {error}") from error
+        return cls(items, links, _floats(arrays, "into"), str(arrays["kind"]))
+
+
+@dataclass(frozen=True, slots=True)
+class FoldIn:
+    """How a history becomes factors: weighted least squares against the factors of all items.
+
+    An observed item weighs `alpha * interest`, or 1 if `is_binary`; every unobserved one `unobserved`, with target 0.
+    The penalty is `regularization * (observed + unobserved * items) ** frequency`, so 0 is a plain one.
+    """
+
+    regularization: float
+    alpha: float
+    unobserved: float = 1.0
+    frequency: float = 0.0
+    is_binary: bool = False
+
+    def weights(self, interest: NDArray[np.floating[Any]]) -> tuple[Floats, Floats]:
+        """What each observed item adds to the squares, and to the targets."""
+        size = np.ones_like(interest) if self.is_binary else np.abs(interest)
+        confidence = (self.alpha * size).astype(np.float32)
+        added = confidence if self.frequency else np.maximum(confidence - self.unobserved, 0).astype(np.float32)
+        return added, np.where(interest > 0, confidence, 0).astype(np.float32)
+
+    def penalty(self, observed: int, items: int) -> float:
+        """The penalty of a row with so many observed items."""
+        return float(self.regularization * (observed + self.unobserved * items) ** self.frequency)
 
 
 @dataclass(frozen=True, slots=True)
 class FactorModel:
-    """Latent factors: `user_factors` (users, factors) and `item_factors` (items, factors) with their ids."""
+    """Latent factors of items, `item_factors` (items, factors), and how a history is folded in.
 
-    user_factors: Floats
+    Source: Hu, Koren, Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008, equation 4;
+    with `frequency`: Rendle et al., "Revisiting the performance of iALS on item recommendation benchmarks", RecSys 2022.
+    """
+
     item_factors: Floats
-    users: NDArray[np.str_]
     items: NDArray[np.int64]
+    fold: FoldIn
+    kind: str = "als"
 
     def __post_init__(self) -> None:
-        if self.user_factors.shape != (len(self.users), self.item_factors.shape[1]):
-            raise InputRejected(f"user factors have shape {self.user_factors.shape} for {len(self.users)} users")
-        if len(self.item_factors) != len(self.items):
-            raise InputRejected(f"{len(self.item_factors)} item factors for {len(self.items)} items")
-        if not (np.isfinite(self.user_factors).all() and np.isfinite(self.item_factors).all()):
+        if self.item_factors.ndim != 2 or len(self.item_factors) != len(self.items):
+            raise InputRejected(f"item factors have shape {self.item_factors.shape} for {len(self.items)} items")
+        if not np.isfinite(self.item_factors).all():
             raise InputRejected("the factors hold a number that is not finite")
 
-    def scores(self, rows: NDArray[np.intp]) -> Floats:
-        """Predicted interest of some users in every item, (rows, items)."""
-        return self.user_factors[rows] @ self.item_factors.T
+    def factors_of(self, histories: sp.csr_matrix) -> Floats:
+        """The factors of users who did this, (users, factors); zeros for nothing."""
+        gram = self.fold.unobserved * (self.item_factors.T @ self.item_factors)
+        found = [self._folded(histories[row], gram) for row in range(histories.shape[0])]
+        return np.stack(found) if found else np.zeros((0, self.item_factors.shape[1]), dtype=np.float32)
+
+    def scores(self, histories: sp.csr_matrix) -> Floats:
+        """As the contract says."""
+        return np.asarray(self.factors_of(histories) @ self.item_factors.T, dtype=np.float32)
+
+    def shares(self, history: sp.csr_matrix, column: int) -> Floats:
+        """As the contract says; they sum to the score, section 5 of the paper."""
+        system, touched, targets = self._system(
+            history, self.fold.unobserved * (self.item_factors.T @ self.item_factors)
+        )
+        towards = np.linalg.solve(system, self.item_factors[column])
+        return np.asarray((touched @ towards) * targets, dtype=np.float32)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """The model as named arrays."""
+        """As the contract says."""
+        fold = self.fold
+        numbers = [fold.regularization, fold.alpha, fold.unobserved, fold.frequency, float(fold.is_binary)]
         return {
-            "user_factors": self.user_factors,
-            "item_factors": self.item_factors,
-            "users": self.users,
+            "kind": np.array(self.kind),
             "items": self.items,
+            "item_factors": self.item_factors,
+            "fold_in": np.array(numbers, dtype=np.float64),
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """The model that `to_arrays` took apart.
-
-        Raises
-        ------
-        InputRejected
-            If an array is missing or of another shape.
-        """
-        if missing := {"user_factors", "item_factors", "users", "items"} - set(arrays):
-            raise InputRejected(f"the model lacks {', '.join(sorted(missing))}")
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        """The model that `to_arrays` took apart."""
+        numbers = np.asarray(arrays["fold_in"], dtype=np.float64).tolist()
+        if len(numbers) != 5:
+            raise InputRejected(f"fold_in has {len(numbers)} numbers where 5 are due")
         return cls(
-            np.asarray(arrays["user_factors"], dtype=np.float32),
-            np.asarray(arrays["item_factors"], dtype=np.float32),
-            np.asarray(arrays["users"], dtype=np.str_),
-            np.asarray(arrays["items"], dtype=np.int64),
+            _floats(arrays, "item_factors"), _ids(arrays), FoldIn(*numbers[:4], bool(numbers[4])), str(arrays["kind"])
         )
+
+    def _system(self, history: sp.csr_matrix, gram: Floats) -> tuple[NDArray[Any], Floats, Floats]:
+        touched = self.item_factors[history.indices]  # (n, factors)
+        added, targets = self.fold.weights(history.data)
+        penalty = self.fold.penalty(history.nnz, len(self.items))
+        system = gram + (touched * added[:, None]).T @ touched
+        system[np.diag_indices_from(system)] += penalty
+        return system, touched, targets
+
+    def _folded(self, history: sp.csr_matrix, gram: Floats) -> Floats:
+        if not history.nnz:
+            return np.zeros(self.item_factors.shape[1], dtype=np.float32)
+        system, touched, targets = self._system(history, gram)
+        return np.asarray(np.linalg.solve(system, touched.T @ targets), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class BlendModel:
+    """Several models together: the sum of their scores, each brought to unit spread within a row, by `weights`."""
+
+    parts: tuple[Recommender, ...]
+    weights: tuple[float, ...]
+    kind: str = "blend"
+
+    def __post_init__(self) -> None:
+        if not self.parts or len(self.parts) != len(self.weights):
+            raise InputRejected(f"a blend of {len(self.parts)} models has {len(self.weights)} weights")
+        if any(not np.array_equal(part.items, self.items) for part in self.parts):
+            raise InputRejected("the models of a blend know different items")
+
+    @property
+    def items(self) -> NDArray[np.int64]:
+        """Of the models alike."""
+        return self.parts[0].items
+
+    def scores(self, histories: sp.csr_matrix) -> Floats:
+        """As the contract says."""
+        total = np.zeros(histories.shape, dtype=np.float32)
+        for part, weight in zip(self.parts, self.weights, strict=True):
+            scores = part.scores(histories)
+            total += weight * (scores / spread(scores))
+        return total
+
+    def shares(self, history: sp.csr_matrix, column: int) -> Floats:
+        """As the contract says."""
+        total = np.zeros(history.nnz, dtype=np.float32)
+        for part, weight in zip(self.parts, self.weights, strict=True):
+            total += weight * part.shares(history, column) / spread(part.scores(history))[0, 0]
+        return total
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """As the contract says; the parts' arrays under their number."""
+        arrays: dict[str, NDArray[Any]] = {
+            "kind": np.array(self.kind),
+            "items": self.items,
+            "weights": np.array(self.weights, dtype=np.float64),
+        }
+        for number, part in enumerate(self.parts):
+            arrays |= {f"{number}/{name}": array for name, array in part.to_arrays().items() if name != "items"}
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        """The model that `to_arrays` took apart."""
+        weights = tuple(np.asarray(arrays["weights"], dtype=np.float64).tolist())
+        parts = tuple(read_model(_part(arrays, number)) for number in range(len(weights)))
+        return cls(parts, weights, str(arrays["kind"]))
+
+
+def read_model(arrays: Arrays) -> Recommender:
+    """The model that its `to_arrays` took apart.
+
+    Raises
+    ------
+    InputRejected
+        If an array is missing, of another shape, or not of a family that is known.
+    """
+    families: dict[str, type[PopularModel | ItemModel | FactorModel | BlendModel]] = {
+        "interest": PopularModel,
+        "links_data": ItemModel,
+        "item_factors": FactorModel,
+        "weights": BlendModel,
+    }
+    if "kind" not in arrays or "items" not in arrays:
+        raise InputRejected("the model lacks its kind or its items")
+    family = next((made for name, made in families.items() if name in arrays), None)
+    if family is None:
+        raise InputRejected(f"a model of kind {arrays['kind']} is not known")
+    try:
+        return family.from_arrays(arrays)
+    except KeyError as error:
+        raise InputRejected(f"the {arrays['kind']} model lacks {error.args[0]}") from error
+
+
+def spread(scores: Floats) -> Floats:
+    """The standard deviation of each row, (rows, 1); 1 where all are alike."""
+    deviation = scores.std(axis=1, keepdims=True)
+    return np.where(deviation > 0, deviation, 1).astype(np.float32)
 
 
 def top_items(scores: Floats, count: int) -> NDArray[np.intp]:
@@ -86,45 +326,44 @@ def top_items(scores: Floats, count: int) -> NDArray[np.intp]:
     return np.where(np.isfinite(np.take_along_axis(ranked, best, axis=1)), best, -1)
 
 
-def neighbours(model: FactorModel, keep: int) -> tuple[NDArray[np.int64], Floats]:
-    """Ids of the items most like each item, and their cosines, (items, keep) each, most alike first.
+def neighbours(model: Recommender, keep: int) -> tuple[NDArray[np.int64], Floats]:
+    """Ids of the items that interest in each item raises most, and by how much, (items, keep) each, best first.
 
-    An item without factors is like nothing: its cosines are 0.
-
-    Source: Sarwar et al., "Item-based collaborative filtering", WWW 2001, on latent factors.
+    An item that says nothing about others has scores of 0.
     """
-    exact = model.item_factors.astype(np.float64)  # the squares of small factors are too small for 32 bits
-    lengths = np.linalg.norm(exact, axis=1, keepdims=True)
-    unit = (exact / np.where(lengths > 0, lengths, 1)).astype(np.float32)
-    near = [_nearest(unit, start, min(keep, len(unit) - 1)) for start in range(0, len(unit), BLOCK)]
-    best = np.concatenate([columns for columns, _ in near])
-    return model.items[best], np.concatenate([cosines for _, cosines in near])
+    count = len(model.items)
+    keep = min(keep, count - 1)
+    everyone = sp.identity(count, dtype=np.float32, format="csr")
+    ids = np.zeros((count, keep), dtype=np.int64)
+    scores = np.zeros((count, keep), dtype=np.float32)
+    for start in range(0, count, BLOCK):
+        found = model.scores(everyone[start : start + BLOCK])
+        rows = np.arange(len(found))
+        found[rows, start + rows] = -np.inf
+        best = top_items(found, keep)
+        ids[start : start + BLOCK] = model.items[best]
+        scores[start : start + BLOCK] = np.take_along_axis(found, best, axis=1)
+    return ids, scores
 
 
-def _nearest(unit: Floats, start: int, keep: int) -> tuple[NDArray[np.intp], Floats]:
-    cosine = unit[start : start + BLOCK] @ unit.T  # (block, items)
-    rows = np.arange(len(cosine))
-    cosine[rows, start + rows] = -np.inf
-    best = top_items(cosine, keep)
-    return best, np.take_along_axis(cosine, best, axis=1)
+def _part(arrays: Arrays, number: int) -> dict[str, NDArray[Any]]:
+    mark = f"{number}/"
+    found = {name.removeprefix(mark): array for name, array in arrays.items() if name.startswith(mark)}
+    return {**found, "items": arrays["items"]}
 
 
-def hybrid_scores(cf: Floats, visual: Floats) -> Floats:
-    """0.6 of collaborative interest plus 0.4 of visual likeness, each brought to 0..1 within a row.
-
-    Parameters
-    ----------
-    cf, visual : (users, items)
-        Any scale; minus infinity marks an item that must not be shown, and stays so.
-    """
-    return CF_WEIGHT * _between_0_and_1(cf) + VISUAL_WEIGHT * _between_0_and_1(visual)
+def _ids(arrays: Arrays) -> NDArray[np.int64]:
+    items = np.asarray(arrays["items"], dtype=np.int64)
+    if (np.diff(items) <= 0).any():
+        raise InputRejected("the items of a model must ascend, each once")
+    return items
 
 
-def _between_0_and_1(scores: Floats) -> Floats:
-    finite = np.isfinite(scores)
-    low = np.where(finite, scores, np.inf).min(axis=1, keepdims=True)
-    high = np.where(finite, scores, -np.inf).max(axis=1, keepdims=True)
-    span = np.where(high > low, high - low, 1)
-    with np.errstate(invalid="ignore"):
-        scaled = (scores - np.where(np.isfinite(low), low, 0)) / np.where(np.isfinite(span), span, 1)
-    return np.where(finite, scaled, -np.inf).astype(np.float32)
+def _floats(arrays: Arrays, name: str) -> Floats:
+    return np.asarray(arrays[name], dtype=np.float32)
+
+
+def _require(items: NDArray[np.int64], **shaped: tuple[Any, tuple[int, ...]]) -> None:
+    for name, (array, shape) in shaped.items():
+        if array.shape != shape:
+            raise InputRejected(f"{name} has shape {array.shape} for {len(items)} items")
