@@ -7,7 +7,8 @@ and what is judged offline is what answers online.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -22,10 +23,17 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 class Recommender(Protocol):
-    """What every family offers once it is fitted; `items` are product ids, ascending, in column order."""
+    """What every family offers once it is fitted."""
 
-    kind: str
-    items: NDArray[np.int64]
+    @property
+    def kind(self) -> str:
+        """The family."""
+        ...
+
+    @property
+    def items(self) -> NDArray[np.int64]:
+        """Product ids, ascending, in column order."""
+        ...
 
     def scores(self, histories: sp.csr_matrix) -> Floats:
         """Predicted interest, (users, items) from the summed interest of each user, (users, items)."""
@@ -154,25 +162,31 @@ class FactorModel:
     """Latent factors of items, `item_factors` (items, factors), and how a history is folded in.
 
     Source: Hu, Koren, Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008, equation 4;
-    with `frequency`: Rendle et al., "Revisiting the performance of iALS on item recommendation benchmarks", RecSys 2022.
+    with `frequency`: Rendle et al., "Revisiting the performance of iALS on item recommendation benchmarks",
+    RecSys 2022.
     """
 
     item_factors: Floats
     items: NDArray[np.int64]
     fold: FoldIn
     kind: str = "als"
+    _gram: Floats = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.item_factors.ndim != 2 or len(self.item_factors) != len(self.items):
             raise InputRejected(f"item factors have shape {self.item_factors.shape} for {len(self.items)} items")
         if not np.isfinite(self.item_factors).all():
             raise InputRejected("the factors hold a number that is not finite")
+        object.__setattr__(self, "_gram", np.float32(self.fold.unobserved) * (self.item_factors.T @ self.item_factors))
 
     def factors_of(self, histories: sp.csr_matrix) -> Floats:
         """The factors of users who did this, (users, factors); zeros for nothing."""
-        gram = self.fold.unobserved * (self.item_factors.T @ self.item_factors)
-        found = [self._folded(histories[row], gram) for row in range(histories.shape[0])]
-        return np.stack(found) if found else np.zeros((0, self.item_factors.shape[1]), dtype=np.float32)
+        found = np.zeros((histories.shape[0], self.item_factors.shape[1]), dtype=np.float32)
+        for row, (start, end) in enumerate(pairwise(histories.indptr.tolist())):
+            if end > start:
+                system, touched, targets = self._system(histories.indices[start:end], histories.data[start:end])
+                found[row] = np.linalg.solve(system, touched.T @ targets)
+        return found
 
     def scores(self, histories: sp.csr_matrix) -> Floats:
         """As the contract says."""
@@ -180,9 +194,7 @@ class FactorModel:
 
     def shares(self, history: sp.csr_matrix, column: int) -> Floats:
         """As the contract says; they sum to the score, section 5 of the paper."""
-        system, touched, targets = self._system(
-            history, self.fold.unobserved * (self.item_factors.T @ self.item_factors)
-        )
+        system, touched, targets = self._system(history.indices, history.data)
         towards = np.linalg.solve(system, self.item_factors[column])
         return np.asarray((touched @ towards) * targets, dtype=np.float32)
 
@@ -203,23 +215,16 @@ class FactorModel:
         numbers = np.asarray(arrays["fold_in"], dtype=np.float64).tolist()
         if len(numbers) != 5:
             raise InputRejected(f"fold_in has {len(numbers)} numbers where 5 are due")
-        return cls(
-            _floats(arrays, "item_factors"), _ids(arrays), FoldIn(*numbers[:4], bool(numbers[4])), str(arrays["kind"])
-        )
+        regularization, alpha, unobserved, frequency, is_binary = numbers
+        fold = FoldIn(regularization, alpha, unobserved, frequency, bool(is_binary))
+        return cls(_floats(arrays, "item_factors"), _ids(arrays), fold, str(arrays["kind"]))
 
-    def _system(self, history: sp.csr_matrix, gram: Floats) -> tuple[NDArray[Any], Floats, Floats]:
-        touched = self.item_factors[history.indices]  # (n, factors)
-        added, targets = self.fold.weights(history.data)
-        penalty = self.fold.penalty(history.nnz, len(self.items))
-        system = gram + (touched * added[:, None]).T @ touched
-        system[np.diag_indices_from(system)] += penalty
+    def _system(self, columns: NDArray[np.integer], interest: Floats) -> tuple[Floats, Floats, Floats]:
+        touched = self.item_factors[columns]  # (n, factors)
+        added, targets = self.fold.weights(interest)
+        system = self._gram + (touched * added[:, None]).T @ touched
+        system[np.diag_indices_from(system)] += self.fold.penalty(len(columns), len(self.items))
         return system, touched, targets
-
-    def _folded(self, history: sp.csr_matrix, gram: Floats) -> Floats:
-        if not history.nnz:
-            return np.zeros(self.item_factors.shape[1], dtype=np.float32)
-        system, touched, targets = self._system(history, gram)
-        return np.asarray(np.linalg.solve(system, touched.T @ targets), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +288,10 @@ def read_model(arrays: Arrays) -> Recommender:
     InputRejected
         If an array is missing, of another shape, or not of a family that is known.
     """
-    families: dict[str, type[PopularModel | ItemModel | FactorModel | BlendModel]] = {
+    from models.collaborative.graph import GraphModel
+
+    families: dict[str, type[PopularModel | ItemModel | FactorModel | BlendModel | GraphModel]] = {
+        "walks_indptr": GraphModel,
         "interest": PopularModel,
         "links_data": ItemModel,
         "item_factors": FactorModel,

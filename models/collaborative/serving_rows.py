@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,137 +14,130 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from models.collaborative.features import interaction_matrix
-from models.collaborative.model import FactorModel, Floats, hybrid_scores, neighbours, top_items
+from models.collaborative.blending import HybridWeights
+from models.collaborative.features import Interactions, aligned, depths
+from models.collaborative.hybrid import blended, visual_scores, weight_of
+from models.collaborative.model import Floats, Recommender, neighbours, top_items
 
 PERSONAL = 50
 NEIGHBOURS = 20
 POPULAR = 50
-POPULAR_DAYS = 30
+POPULAR_HALF_LIFE_DAYS = 14.0
 BLOCK = 512
 
 
 @dataclass(frozen=True, slots=True)
-class ServingRows:
-    """Rows of the three tables that serving reads, ranks from 1."""
+class Offered:
+    """What may be shown: a product, its category, and the city of its seller; empty where nobody knows."""
 
-    personal: list[dict[str, Any]]
-    neighbours: list[dict[str, Any]]
-    popular: list[dict[str, Any]]
+    product_id: int
+    category: str
+    city: str
 
 
-def draw_recommendations(
-    model: FactorModel,
-    events: pd.DataFrame,
-    offered: Sequence[tuple[int, str]],
-    vectors: Mapping[int, NDArray[np.float32]],
-    *,
-    now: datetime,
-) -> ServingRows:
-    """What each shopper of the model is shown, what is like each product, and what is popular.
+def personal_rows(
+    model: Recommender, interactions: Interactions, alike: sp.csr_matrix, weights: HybridWeights, offered: Sequence[int]
+) -> Iterator[dict[str, Any]]:
+    """What to show each shopper whom somebody's product interested, best first; nothing they touched or refused.
+
+    Parameters
+    ----------
+    alike : (items, items)
+        Cosines over the items of the model.
+    """
+    histories = aligned(interactions, model.items)
+    hidden = ~np.isin(model.items, np.asarray(offered, dtype=np.int64))
+    for start in range(0, len(interactions.users), BLOCK):
+        block = histories[start : start + BLOCK]
+        barred = hidden[None, :] | (block.toarray() != 0)
+        cf = np.where(barred, -np.inf, model.scores(block)).astype(np.float32)
+        visual = np.where(barred, -np.inf, visual_scores(block, alike)).astype(np.float32)
+        share = weight_of(depths(block), weights.depths, weights.weights)
+        yield from _ranked_rows(model.items, interactions.users[start : start + BLOCK], cf, visual, share)
+
+
+def together_rows(model: Recommender, offered: Sequence[int]) -> Iterator[dict[str, Any]]:
+    """For each product those that interest in it speaks for most. One row per product and rank."""
+    shown = set(offered)
+    ids, scores = neighbours(model, NEIGHBOURS)
+    for product_id, near, found in zip(model.items.tolist(), ids.tolist(), scores.tolist(), strict=True):
+        kept = [pair for pair in zip(near, found, strict=True) if pair[0] in shown and pair[1] > 0]
+        for rank, (other, score) in enumerate(kept, 1):
+            yield _neighbour(product_id, "together", rank, other, score)
+
+
+def alike_rows(vectors: Mapping[int, NDArray[np.float32]]) -> Iterator[dict[str, Any]]:
+    """For each product those whose hybrid vectors are nearest, by cosine. One row per product and rank."""
+    ids = np.array(sorted(vectors), dtype=np.int64)
+    if len(ids) < 2:
+        return
+    unit = np.stack([vectors[product_id] for product_id in ids.tolist()]).astype(np.float32)
+    for start in range(0, len(ids), BLOCK):
+        cosines = unit[start : start + BLOCK] @ unit.T
+        rows = np.arange(len(cosines))
+        cosines[rows, start + rows] = -np.inf
+        best = top_items(cosines, NEIGHBOURS)
+        for row, columns in enumerate(best):
+            for rank, column in enumerate(columns[columns >= 0].tolist(), 1):
+                if cosines[row, column] > 0:
+                    yield _neighbour(int(ids[start + row]), "alike", rank, int(ids[column]), cosines[row, column])
+
+
+def alike_matrix(rows: Sequence[Mapping[str, Any]], items: NDArray[np.int64]) -> sp.csr_matrix:
+    """The rows of kind `alike` as a matrix over some items, (items, items); others are left out."""
+    found = [(row["product_id"], row["neighbour_id"], row["score"]) for row in rows if row["kind"] == "alike"]
+    frame = pd.DataFrame(found, columns=["product_id", "neighbour_id", "score"])
+    index = pd.Index(items)
+    here, there = index.get_indexer(pd.Index(frame["product_id"])), index.get_indexer(pd.Index(frame["neighbour_id"]))
+    known = (here >= 0) & (there >= 0)
+    data = frame["score"].to_numpy(dtype=np.float32)[known]
+    return sp.csr_matrix((data, (here[known], there[known])), shape=(len(items), len(items)))
+
+
+def popular_rows(events: pd.DataFrame, offered: Sequence[Offered], now: datetime) -> Iterator[dict[str, Any]]:
+    """What draws interest, by category and city and for all, each event half as heavy every 14 days.
+
+    One row per category, city and rank; the empty name stands for all.
 
     Parameters
     ----------
     events
-        Columns user_id, product_id, weight, occurred_at.
-    offered
-        Id and category of what may be shown; nothing else is.
-    vectors
-        Unit vectors of products, (768,) each; one without has no visual score.
-    now
-        The end of the days that popularity counts.
+        Columns product_id, weight, occurred_at; refusals, of weight 0 or less, do not count.
     """
-    return ServingRows(
-        list(_personal(model, events, {product_id for product_id, _ in offered}, vectors)),
-        list(_neighbours(model, {product_id for product_id, _ in offered})),
-        list(_popular(events, dict(offered), now)),
-    )
+    liked = events[events["weight"] > 0]
+    days = (pd.Timestamp(now) - liked["occurred_at"]).dt.total_seconds().to_numpy() / 86_400
+    aged = liked["weight"].to_numpy(dtype=float) * 0.5 ** (np.maximum(days, 0) / POPULAR_HALF_LIFE_DAYS)
+    interest = pd.Series(aged).groupby(liked["product_id"].to_numpy(dtype=np.int64)).sum().to_dict()
+    ranks: Counter[tuple[str, str]] = Counter()
+    for one in sorted(offered, key=lambda one: (-interest.get(one.product_id, 0.0), one.product_id)):
+        if one.product_id not in interest:
+            break
+        for place in {*product(("", one.category), ("", one.city))}:
+            if ranks[place] < POPULAR:
+                ranks[place] += 1
+                score = float(interest[one.product_id])
+                yield _popular(place, ranks[place], one.product_id, score)
 
 
-def _personal(
-    model: FactorModel, events: pd.DataFrame, offered: set[int], vectors: Mapping[int, NDArray[np.float32]]
+def _popular(place: tuple[str, str], rank: int, product_id: int, score: float) -> dict[str, Any]:
+    return {"category": place[0], "city": place[1], "rank": rank, "product_id": product_id, "score": score}
+
+
+def _neighbour(product_id: int, kind: str, rank: int, other: int, score: float) -> dict[str, Any]:
+    return {"product_id": product_id, "kind": kind, "rank": rank, "neighbour_id": other, "score": float(score)}
+
+
+def _ranked_rows(
+    items: NDArray[np.int64], users: NDArray[np.str_], cf: Floats, visual: Floats, share: Floats
 ) -> Iterator[dict[str, Any]]:
-    interest = interest_of(model, events)
-    pictures = _stacked(model.items, vectors)
-    hidden = ~np.isin(model.items, np.array(sorted(offered), dtype=np.int64))
-    for start in range(0, len(model.users), BLOCK):
-        rows = np.arange(start, min(start + BLOCK, len(model.users)))
-        touched = interest[rows].toarray()
-        barred = hidden[None, :] | (touched > 0)
-        cf = np.where(barred, -np.inf, model.scores(rows)).astype(np.float32)
-        visual = np.where(barred, -np.inf, visual_likeness(touched, pictures)).astype(np.float32)
-        yield from _ranked_rows(model, rows, cf, visual)
-
-
-def interest_of(model: FactorModel, events: pd.DataFrame) -> sp.csr_matrix:
-    """The summed interest of the events in the model's own order, (users, items).
-
-    Shoppers and products that the model does not know are left out; those without an event are zero.
-    """
-    known = events[events["user_id"].isin(model.users) & events["product_id"].isin(model.items)]
-    history = interaction_matrix(known)
-    entries = history.matrix.tocoo()
-    rows = pd.Index(model.users).get_indexer(pd.Index(history.users))[entries.row]
-    columns = pd.Index(model.items).get_indexer(pd.Index(history.items))[entries.col]
-    return sp.csr_matrix((entries.data, (rows, columns)), shape=(len(model.users), len(model.items)))
-
-
-def visual_likeness(touched: Floats, pictures: Floats) -> Floats:
-    """The cosine of each product with the weighted mean of what each shopper touched, (users, items).
-
-    Parameters
-    ----------
-    touched : (users, items)
-        Summed interest.
-    pictures : (items, 768)
-        Unit vectors, zero where there is none.
-    """
-    tastes = touched @ pictures  # (users, 768)
-    lengths = np.linalg.norm(tastes, axis=1, keepdims=True)
-    return np.asarray((tastes / np.where(lengths > 0, lengths, 1)) @ pictures.T, dtype=np.float32)
-
-
-def _ranked_rows(model: FactorModel, rows: NDArray[np.intp], cf: Floats, visual: Floats) -> Iterator[dict[str, Any]]:
-    blended = hybrid_scores(cf, visual)
-    for place, columns in enumerate(top_items(blended, PERSONAL)):
+    mixed = blended(cf, visual, share)
+    for place, columns in enumerate(top_items(mixed, PERSONAL)):
         for rank, column in enumerate(columns[columns >= 0].tolist(), 1):
             yield {
-                "user_id": str(model.users[rows[place]]),
+                "user_id": str(users[place]),
                 "rank": rank,
-                "product_id": int(model.items[column]),
-                "score": float(blended[place, column]),
+                "product_id": int(items[column]),
+                "score": float(mixed[place, column]),
                 "cf_score": float(cf[place, column]),
                 "visual_score": float(visual[place, column]),
             }
-
-
-def _neighbours(model: FactorModel, offered: set[int]) -> Iterator[dict[str, Any]]:
-    ids, cosines = neighbours(model, NEIGHBOURS)
-    for product_id, near, likeness in zip(model.items.tolist(), ids.tolist(), cosines.tolist(), strict=True):
-        kept = [
-            (other, cosine) for other, cosine in zip(near, likeness, strict=True) if other in offered and cosine > 0
-        ]
-        for rank, (other, cosine) in enumerate(kept, 1):
-            yield {"product_id": product_id, "rank": rank, "neighbour_id": other, "score": cosine}
-
-
-def _popular(events: pd.DataFrame, offered: Mapping[int, str], now: datetime) -> Iterator[dict[str, Any]]:
-    recent = events[events["occurred_at"] > now - timedelta(days=POPULAR_DAYS)]
-    interest = recent.groupby("product_id")["weight"].sum()
-    ids, weights = interest.index.to_numpy(dtype=np.int64).tolist(), interest.to_numpy(dtype=float).tolist()
-    found = [(weight, product_id) for product_id, weight in zip(ids, weights, strict=True) if product_id in offered]
-    ranks: Counter[str] = Counter()
-    for weight, product_id in sorted(found, key=lambda pair: (-pair[0], pair[1])):
-        for category in {"", offered[product_id]}:
-            if ranks[category] < POPULAR:
-                ranks[category] += 1
-                yield {"category": category, "rank": ranks[category], "product_id": product_id, "score": weight}
-
-
-def _stacked(items: NDArray[np.int64], vectors: Mapping[int, NDArray[np.float32]]) -> Floats:
-    width = len(next(iter(vectors.values()))) if vectors else 1
-    stacked = np.zeros((len(items), width), dtype=np.float32)
-    for row, product_id in enumerate(items.tolist()):
-        if product_id in vectors:
-            stacked[row] = vectors[product_id]
-    return stacked
