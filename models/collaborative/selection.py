@@ -168,8 +168,9 @@ def _moves(parameters: Parameters, generator: np.random.Generator) -> Iterator[t
             yield "regularization", scaled(parameters.regularization)
         case ItemParameters():
             yield "neighbours", int(np.clip(scaled(parameters.neighbours), 10, 1000))
-            yield "k1", scaled(parameters.k1)
-            yield "b", shifted(parameters.b, 0.0, 1.0)
+            if parameters.by == "bm25":
+                yield "k1", scaled(parameters.k1)
+                yield "b", shifted(parameters.b, 0.0, 1.0)
         case EaseParameters():
             yield "regularization", scaled(parameters.regularization)
         case GraphParameters():

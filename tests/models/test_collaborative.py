@@ -1,21 +1,25 @@
-"""Matrices, splits, metrics and lists, with expected numbers derived in view."""
+"""Recommenders of every family under one contract, on shoppers with two tastes."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 
 from marketplace.errors import InputRejected
-from models.collaborative.evaluation import bootstrap_interval, evaluate, metrics, ndcgs, recalls
-from models.collaborative.features import interaction_matrix, split_by_time
-from models.collaborative.model import FactorModel, hybrid_scores, neighbours, top_items
-from models.collaborative.serving_rows import draw_recommendations
-from models.collaborative.training import AlsParameters, train_als
+from models.collaborative.evaluation import bootstrap_interval, examination, judge
+from models.collaborative.factors import AlsParameters, ScaledAlsParameters, fit_als, fit_scaled_als
+from models.collaborative.features import Feedback, Interactions, history_of, interaction_matrix
+from models.collaborative.graph import GraphParameters, fit_graph
+from models.collaborative.linear import EASE_MOST, EaseParameters, ItemParameters, fit_ease, fit_items
+from models.collaborative.model import BlendModel, FactorModel, FoldIn, neighbours, read_model, top_items
+from models.collaborative.selection import Recipe, choose, cook, search, varied
+from models.collaborative.training import CANDIDATES, FLOOR, fit, parameters_of, possible
 
 DAY = pd.Timestamp("2026-11-01", tz="UTC")
+KINDS = list(CANDIDATES)
+LEARNING = [kind for kind in KINDS if kind != FLOOR]
 
 
 def events(*rows):
@@ -24,46 +28,236 @@ def events(*rows):
     return frame
 
 
-def two_tastes(shoppers=60, products=30, days=40):
-    generator = np.random.default_rng(3)
+def two_tastes(shoppers=60, products=30, days=40, seed=3):
+    """Even shoppers like the first half of the products, odd ones the second."""
+    generator = np.random.default_rng(seed)
     rows = []
     for shopper in range(shoppers):
         liked = np.arange(products // 2) + (products // 2) * (shopper % 2)
         rows += [
-            (f"u{shopper:02d}", int(generator.choice(liked)), 1.0, day + 0.5 * generator.random())
-            for day in range(days)
+            (f"u{shopper:02d}", 100 + int(generator.choice(liked)), 1.0, day + 0.5 * generator.random())
+            for day in range(0, days, 4)
         ]
     return events(*rows)
 
 
-def test_repeated_interest_is_summed_and_ids_are_sorted():
-    found = interaction_matrix(events(("b", 9, 1.0, 0), ("a", 5, 2.0, 0), ("b", 9, 3.0, 1)))
-    assert found.users.tolist() == ["a", "b"]
-    assert found.items.tolist() == [5, 9]
-    assert found.matrix.toarray().tolist() == [[2.0, 0.0], [0.0, 1.0 + 3.0]]
+@pytest.fixture(scope="module")
+def interactions():
+    return interaction_matrix(two_tastes())
 
 
-@pytest.mark.parametrize("weight", [0.0, -1.0, math.nan, math.inf])
-def test_a_weight_that_is_no_interest_is_refused(weight):
-    with pytest.raises(InputRejected, match="positive and finite"):
-        interaction_matrix(events(("a", 1, weight, 0)))
+@pytest.fixture(scope="module", params=[*KINDS, "blend"])
+def model(request, interactions):
+    if request.param == "blend":
+        return BlendModel(tuple(fit(interactions, CANDIDATES[kind]) for kind in ("als", "ease")), (0.7, 0.3))
+    return fit(interactions, CANDIDATES[request.param])
 
 
-def test_the_future_is_never_in_the_past():
-    split = split_by_time(events(("a", 1, 1.0, 0), ("a", 2, 1.0, 9), ("a", 3, 1.0, 10)), future_days=5)
-    assert split.past["product_id"].tolist() == [1]
-    assert split.future["product_id"].tolist() == [2, 3]
-    with pytest.raises(InputRejected, match="less than 50 days"):
-        split_by_time(events(("a", 1, 1.0, 0), ("a", 2, 1.0, 9)), future_days=50)
+def test_a_model_survives_as_arrays(model, interactions):
+    again = read_model(model.to_arrays())
+    assert again.kind == model.kind
+    assert np.array_equal(again.items, model.items)
+    assert np.allclose(again.scores(interactions.matrix), model.scores(interactions.matrix), atol=1e-6)
 
 
-def test_metrics_are_the_arithmetic_they_claim():
-    lists = np.array([[0, 1, 2, 3], [4, 5, -1, -1]])
-    truth = [np.array([1, 3]), np.array([0])]
-    assert recalls(lists, truth, 2).tolist() == [1 / 2, 0]
-    perfect = 1 / math.log2(2) + 1 / math.log2(3)
-    assert ndcgs(lists, truth, 4) == pytest.approx([(1 / math.log2(3) + 1 / math.log2(5)) / perfect, 0])
-    assert metrics(lists, truth, items=12)["coverage_at_10"] == 6 / 12
+def test_arrays_hold_no_object_that_would_need_a_pickle(model):
+    assert not [name for name, array in model.to_arrays().items() if array.dtype.hasobject]
+
+
+def test_what_is_learned_of_equal_events_is_equal(interactions, model):
+    if model.kind == "blend":
+        return
+    again = fit(interaction_matrix(two_tastes().sample(frac=1, random_state=1)), CANDIDATES[model.kind])
+    assert np.array_equal(again.scores(interactions.matrix), model.scores(interactions.matrix))
+
+
+def test_shares_of_a_score_sum_to_it(model, interactions):
+    if model.kind == FLOOR:
+        return
+    for row in range(5):
+        history = interactions.matrix[row]
+        scores = model.scores(history)[0]
+        for column in (int(scores.argmax()), int(scores.argmin())):
+            assert model.shares(history, column).sum() == pytest.approx(scores[column], rel=1e-3, abs=1e-4)
+
+
+def test_an_empty_history_moves_no_score(model):
+    nothing = sp.csr_matrix((1, len(model.items)), dtype=np.float32)
+    scores = model.scores(nothing)[0]
+    assert model.kind == FLOOR or not scores.any()
+
+
+def test_one_history_is_scored_as_it_is_among_others(model, interactions):
+    together = model.scores(interactions.matrix[:7])
+    alone = np.concatenate([model.scores(interactions.matrix[row]) for row in range(7)])
+    assert np.allclose(together, alone, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", LEARNING)
+def test_every_learning_family_tells_two_tastes_apart(kind, interactions):
+    found = fit(interactions, CANDIDATES[kind])
+    scores = np.where(interactions.matrix.toarray() > 0, -np.inf, found.scores(interactions.matrix))
+    first = top_items(scores.astype(np.float32), 3)
+    odd = np.array([int(user[1:]) % 2 for user in interactions.users.tolist()])
+    right = (interactions.items[first] >= 115) == odd[:, None]
+    assert right.mean() > 0.95, f"{kind}: {right.mean():.2f} of the first three are of the shopper's taste"
+
+
+def test_one_click_is_enough_to_be_recommended_what_is_like_it(interactions):
+    for kind in LEARNING:
+        found = fit(interactions, CANDIDATES[kind])
+        scores = found.scores(history_of({100: 2.0, 77_777: 1.0}, found.items))
+        scores[0, 0] = -np.inf
+        assert found.items[top_items(scores, 3)].max() < 115, kind
+
+
+def test_a_refusal_lowers_what_is_like_it(interactions):
+    for kind in ("als", "item_cosine", "ease", "graph_filter"):
+        found = fit(interactions, CANDIDATES[kind])
+        liked = found.scores(history_of({100: 1.0}, found.items))[0]
+        refused = found.scores(history_of({100: 1.0, 101: -2.0}, found.items))[0]
+        assert refused[2:15].mean() < liked[2:15].mean(), kind
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ({"item_factors": None}, "not known"),
+        ({"fold_in": None}, "lacks fold_in"),
+        ({"items": None}, "lacks its kind or its items"),
+        ({"items": np.array([3, 3, 4])}, "ascend"),
+        ({"item_factors": np.full((3, 2), np.nan)}, "not finite"),
+        ({"item_factors": np.zeros((2, 2))}, "for 3 items"),
+        ({"fold_in": np.zeros(4)}, "where 5 are due"),
+    ],
+)
+def test_a_broken_model_is_refused(broken, said):
+    arrays = FactorModel(np.ones((3, 2), np.float32), np.array([1, 2, 3]), FoldIn(1.0, 1.0)).to_arrays() | broken
+    with pytest.raises(InputRejected, match=said):
+        read_model({name: array for name, array in arrays.items() if array is not None})
+
+
+def test_links_that_point_outside_are_refused(interactions):
+    arrays = fit_items(interactions, ItemParameters()).to_arrays()
+    arrays["links_indices"] = arrays["links_indices"] + 1000
+    with pytest.raises(InputRejected, match="links between items are broken"):
+        read_model(arrays)
+
+
+def test_folding_in_is_what_als_itself_would_solve(interactions):
+    from implicit.cpu.als import AlternatingLeastSquares
+
+    parameters = AlsParameters(factors=8)
+    theirs = AlternatingLeastSquares(
+        factors=8, regularization=5.0, alpha=1.0, iterations=20, random_state=7, num_threads=1, use_cg=False
+    )
+    theirs.fit(interactions.matrix, show_progress=False)
+    ours = FactorModel(theirs.item_factors, interactions.items, FoldIn(parameters.regularization, parameters.alpha))
+    solved = theirs.recalculate_user(np.arange(60), interactions.matrix)
+    assert np.allclose(ours.factors_of(interactions.matrix), solved, atol=1e-4)
+
+
+def test_scaled_als_solves_its_own_equation(interactions):
+    found = fit_scaled_als(interactions, ScaledAlsParameters(factors=4, iterations=3))
+    row = interactions.matrix[0]
+    v, fold = found.item_factors.astype(np.float64), found.fold
+    penalty = fold.regularization * (row.nnz + fold.unobserved * len(v)) ** fold.frequency
+    system = fold.unobserved * v.T @ v + v[row.indices].T @ v[row.indices] + penalty * np.eye(4)
+    assert found.factors_of(row)[0] == pytest.approx(np.linalg.solve(system, v[row.indices].sum(axis=0)), abs=1e-4)
+
+
+def test_ease_is_the_closed_form_with_an_empty_diagonal(interactions):
+    found = fit_ease(interactions, EaseParameters(50.0, least=0.0))
+    ones = (interactions.matrix.toarray() > 0).astype(np.float64)
+    inverse = np.linalg.inv(ones.T @ ones + 50 * np.eye(30))
+    expected = -inverse / np.diag(inverse)
+    np.fill_diagonal(expected, 0)
+    assert found.links.toarray() == pytest.approx(expected, abs=1e-4)
+
+
+def test_ease_refuses_a_catalogue_whose_square_does_not_fit(interactions):
+    many = EASE_MOST + 1
+    wide = Interactions(sp.csr_matrix(([1.0], ([0], [0])), shape=(1, many)), np.array(["a"]), np.arange(many))
+    with pytest.raises(InputRejected, match=f"{many} are more than {EASE_MOST}"):
+        fit_ease(wide, EaseParameters())
+    assert "ease" not in possible(wide)
+
+
+def test_the_plain_graph_filter_is_its_matrix_product(interactions):
+    plain = GraphParameters(touched=0.5, shoppers=1.0, reached=0.5, sharpen=0, low_pass=0)
+    ones = (interactions.matrix.toarray() > 0).astype(np.float64)
+    users, items = ones.sum(axis=1), ones.sum(axis=0)
+    even = ones / np.sqrt(items)
+    expected = ones @ (even.T @ (even / users[:, None]))
+    asked = sp.csr_matrix(ones, dtype=np.float32)
+    assert fit_graph(interactions, plain).scores(asked) == pytest.approx(expected, rel=1e-4)
+
+
+def test_warm_training_begins_where_the_last_model_ended(interactions):
+    cold = fit_als(interactions, AlsParameters(factors=8, iterations=30))
+    more = interaction_matrix(pd.concat([two_tastes(), events(("new", 999, 1.0, 41))]))
+    warm = fit_als(more, AlsParameters(factors=8, iterations=1), warm=cold)
+    fresh = fit_als(more, AlsParameters(factors=8, iterations=1))
+    full = fit_als(more, AlsParameters(factors=8, iterations=30)).scores(more.matrix)
+    far = [np.abs(one.scores(more.matrix) - full).mean() for one in (warm, fresh)]
+    assert far[0] < far[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_to_learn_from_is_refused(kind):
+    nothing = Interactions(sp.csr_matrix((3, 4), dtype=np.float32), np.array(["a", "b", "c"]), np.arange(4))
+    if kind == FLOOR:
+        assert not fit(nothing, CANDIDATES[kind]).scores(nothing.matrix).any()
+        return
+    with pytest.raises(InputRejected, match="no interactions to train on"):
+        fit(nothing, CANDIDATES[kind])
+
+
+def test_neighbours_are_of_one_taste_and_never_the_item_itself(interactions):
+    found = fit(interactions, CANDIDATES["item_cosine"])
+    near, scores = neighbours(found, keep=5)
+    assert all(
+        {(item - 100) // 15 for item in row} == {(own - 100) // 15} for own, row in zip(found.items, near, strict=True)
+    )
+    assert not (near == found.items[:, None]).any()
+    assert (np.diff(scores, axis=1) <= 0).all()
+
+
+def test_a_list_leaves_out_numbers_that_are_none():
+    scores = np.array([[np.nan, 1.0, np.inf, 2.0]], dtype=np.float32)
+    assert top_items(scores, 3).tolist() == [[3, 1, -1]]
+    assert top_items(scores, 0).shape == (1, 0)
+
+
+def test_a_recipe_is_written_down_and_cooked_again(interactions):
+    recipe = Recipe(("als", "item_bm25"), (AlsParameters(factors=8), ItemParameters("bm25", k1=2.0)), (0.4, 0.6))
+    assert Recipe.from_dict(recipe.as_dict()) == recipe
+    assert cook(recipe, interactions).kind == recipe.kind == "blend"
+    with pytest.raises(InputRejected, match="kind magic are not known"):
+        parameters_of("magic", {})
+    with pytest.raises(InputRejected, match="als has no parameter depth"):
+        parameters_of("als", {"depth": 3})
+
+
+def test_a_search_tries_every_family_and_more_settings_within_its_budget():
+    exam = examination(two_tastes(), future_days=8)
+    told = []
+    trials = search(exam, trials=5, report=told.append)
+    assert len(trials) == len(told) == len(CANDIDATES) + 5
+    assert [trial.worth for trial in trials] == sorted((trial.worth for trial in trials), reverse=True)
+    recipe, worth = choose(trials, exam)
+    assert worth >= trials[0].worth
+    assert judge(cook(recipe, exam.past), exam).ndcg_at_20.mean() == pytest.approx(worth, abs=1e-3)
+    assert [trial.parameters for trial in search(exam, trials=5)] == [trial.parameters for trial in trials]
+
+
+@pytest.mark.parametrize("kind", LEARNING)
+def test_a_varied_setting_is_another_one_of_the_same_family(kind):
+    generator = np.random.default_rng(1)
+    tried = [varied(CANDIDATES[kind], generator) for _ in range(8)]
+    assert {type(one) for one in tried} == {type(CANDIDATES[kind])}
+    assert any(one != CANDIDATES[kind] for one in tried)
+    assert kind != "als" or {one.factors for one in tried} == {50}
 
 
 def test_the_bootstrap_interval_of_equal_values_is_that_value():
@@ -71,58 +265,12 @@ def test_the_bootstrap_interval_of_equal_values_is_that_value():
     assert bootstrap_interval(np.array([]), seed=1) == (0.0, 0.0)
 
 
-def test_als_beats_popularity_where_there_are_tastes_and_not_where_there_are_none():
-    assert evaluate(two_tastes(), AlsParameters(factors=8)).beats_popularity
-    chance = two_tastes()
-    chance["product_id"] = np.random.default_rng(5).integers(0, 30, len(chance))
-    assert not evaluate(chance, AlsParameters(factors=8)).beats_popularity
-
-
-def test_the_same_events_train_the_same_model_and_survive_as_arrays():
-    interactions = interaction_matrix(two_tastes())
-    first, second = (train_als(interactions, AlsParameters(factors=8)) for _ in range(2))
-    assert np.array_equal(first.item_factors, second.item_factors)
-    again = FactorModel.from_arrays(first.to_arrays())
-    assert np.array_equal(again.user_factors, first.user_factors)
-    with pytest.raises(InputRejected, match="lacks items"):
-        FactorModel.from_arrays({k: v for k, v in first.to_arrays().items() if k != "items"})
-
-
-def test_a_model_with_a_number_that_is_none_is_refused():
-    arrays = train_als(interaction_matrix(two_tastes()), AlsParameters(factors=4)).to_arrays()
-    arrays["item_factors"][0, 0] = np.nan
-    with pytest.raises(InputRejected, match="not finite"):
-        FactorModel.from_arrays(arrays)
-
-
-def test_hybrid_scores_are_six_tenths_cf_and_four_tenths_visual():
-    cf = np.array([[0.0, 5.0, 10.0, -np.inf]], dtype=np.float32)
-    visual = np.array([[1.0, 0.0, 0.5, -np.inf]], dtype=np.float32)
-    assert hybrid_scores(cf, visual).tolist() == [
-        pytest.approx([0.6 * 0 + 0.4 * 1, 0.6 * 0.5 + 0.4 * 0, 0.6 * 1 + 0.4 * 0.5, -math.inf])
-    ]
-
-
-def test_top_items_go_by_score_then_place_and_leave_gaps_open():
-    scores = np.array([[1.0, 3.0, 3.0, -np.inf]], dtype=np.float32)
-    assert top_items(scores, 4).tolist() == [[1, 2, 0, -1]]
-
-
-def test_products_of_one_taste_are_neighbours():
-    model = train_als(interaction_matrix(two_tastes()), AlsParameters(factors=8))
-    near, cosines = neighbours(model, keep=5)
-    assert all({item // 15 for item in row} == {own // 15} for own, row in zip(model.items, near, strict=True))
-    assert (np.diff(cosines, axis=1) <= 0).all()
-
-
-def test_nothing_is_recommended_that_is_not_offered_or_was_seen():
-    history = two_tastes(days=6)
-    model = train_als(interaction_matrix(history), AlsParameters(factors=8))
-    offered = [(item, "even" if item % 2 == 0 else "odd") for item in range(28)]
-    vectors = {item: np.eye(30, dtype=np.float32)[item] for item in range(30)}
-    rows = draw_recommendations(model, history, offered, vectors, now=history["occurred_at"].max())
-    seen = set(zip(history["user_id"], history["product_id"], strict=True))
-    assert rows.personal
-    assert all(row["product_id"] < 28 and (row["user_id"], row["product_id"]) not in seen for row in rows.personal)
-    assert {row["category"] for row in rows.popular} == {"", "even", "odd"}
-    assert all(row["neighbour_id"] < 28 and row["neighbour_id"] != row["product_id"] for row in rows.neighbours)
+def test_a_refusal_in_training_counts_against_the_product():
+    frame = two_tastes()
+    frame["kind"] = "view"
+    refused = frame.iloc[[0]].assign(kind="hide", weight=0.0)
+    plain = interaction_matrix(frame, Feedback(half_life_days=None))
+    with_refusal = interaction_matrix(pd.concat([frame, refused]), Feedback(half_life_days=None, hide=-1.5))
+    moved = (with_refusal.matrix - plain.matrix).tocoo()
+    assert moved.data.tolist() == [-1.5]
+    assert plain.items[moved.col].tolist() == [frame.iloc[0]["product_id"]]

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.collaborative.model import hybrid_scores
 from models.embedding.vectors import concatenated, hybrid, normalised
 
 FLOATS = st.floats(-100, 100, width=32)
@@ -25,10 +24,3 @@ def test_both_hybrids_never_exceed_unit_length(image, text):
     for made in (hybrid(normalised(image), normalised(text)), concatenated(normalised(image), normalised(text))):
         assert np.isfinite(made).all()
         assert (np.linalg.norm(made, axis=1) < 1 + 1e-4).all()
-
-
-@given(ROWS, ROWS)
-def test_hybrid_scores_lie_between_0_and_1_and_ignore_scale(cf, visual):
-    scores = hybrid_scores(cf, visual)
-    assert ((scores >= 0) & (scores <= 1 + 1e-6)).all()
-    assert np.allclose(scores, hybrid_scores(cf * 4, visual), atol=1e-4)
