@@ -119,7 +119,13 @@ def fit_scaled_als(
     from threadpoolctl import threadpool_limits
 
     fold = FoldIn(
-        parameters.regularization, parameters.alpha, parameters.unobserved, parameters.frequency, parameters.is_binary
+        parameters.regularization,
+        parameters.alpha,
+        unobserved=parameters.unobserved,
+        base=0.0,
+        frequency=parameters.frequency,
+        counted=parameters.unobserved,
+        is_binary=parameters.is_binary,
     )
     by_user = interactions.matrix
     by_item = sp.csr_matrix(by_user.T)

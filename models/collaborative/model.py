@@ -7,7 +7,7 @@ and what is judged offline is what answers online.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any, Protocol, Self
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from marketplace.errors import InputRejected
 
+GROUP = 16  # columns that are looked at together
 BLOCK = 1024  # rows at once, so that memory grows with the items and not with their square
 Floats = NDArray[np.float32]
 Arrays = Mapping[str, NDArray[Any]]
@@ -135,26 +136,48 @@ class ItemModel:
 class FoldIn:
     """How a history becomes factors: weighted least squares against the factors of all items.
 
-    An observed item weighs `alpha * interest`, or 1 if `is_binary`; every unobserved one `unobserved`, with target 0.
-    The penalty is `regularization * (observed + unobserved * items) ** frequency`, so 0 is a plain one.
+    Every item has target 0 with weight `unobserved`. An observed one adds `alpha * interest + base` to the squares and
+    `alpha * interest + base_target` to the targets (a refusal only to the squares); `is_binary` takes any interest as
+    1. The penalty is `regularization * (observed + counted * items) ** frequency`, so frequency 0 is a plain one.
+    As they stand, the bases are those of `implicit`, whose confidence in an observed item is `alpha * interest`.
     """
 
     regularization: float
     alpha: float
     unobserved: float = 1.0
+    base: float = -1.0
+    base_target: float = 0.0
     frequency: float = 0.0
+    counted: float = 0.0
     is_binary: bool = False
 
     def weights(self, interest: NDArray[np.floating[Any]]) -> tuple[Floats, Floats]:
         """What each observed item adds to the squares, and to the targets."""
-        size = np.ones_like(interest) if self.is_binary else np.abs(interest)
-        confidence = (self.alpha * size).astype(np.float32)
-        added = confidence if self.frequency else np.maximum(confidence - self.unobserved, 0).astype(np.float32)
-        return added, np.where(interest > 0, confidence, 0).astype(np.float32)
+        size = self.alpha * (np.ones_like(interest) if self.is_binary else np.abs(interest))
+        targets = np.where(interest > 0, size + self.base_target, 0)
+        return np.asarray(size + self.base, dtype=np.float32), np.asarray(targets, dtype=np.float32)
 
     def penalty(self, observed: int, items: int) -> float:
         """The penalty of a row with so many observed items."""
-        return float(self.regularization * (observed + self.unobserved * items) ** self.frequency)
+        return float(self.regularization * (observed + self.counted * items) ** self.frequency)
+
+    def to_array(self) -> NDArray[np.float64]:
+        """The numbers in the order of the fields."""
+        return np.array([float(getattr(self, one.name)) for one in fields(self)], dtype=np.float64)
+
+    @classmethod
+    def from_array(cls, numbers: NDArray[Any]) -> Self:
+        """What `to_array` wrote down.
+
+        Raises
+        ------
+        InputRejected
+            If there are more or fewer numbers.
+        """
+        if numbers.shape != (len(fields(cls)),):
+            raise InputRejected(f"fold_in has shape {numbers.shape} where {len(fields(cls))} numbers are due")
+        *values, is_binary = numbers.astype(np.float64).tolist()
+        return cls(*values, is_binary=bool(is_binary))
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,23 +223,17 @@ class FactorModel:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """As the contract says."""
-        fold = self.fold
-        numbers = [fold.regularization, fold.alpha, fold.unobserved, fold.frequency, float(fold.is_binary)]
         return {
             "kind": np.array(self.kind),
             "items": self.items,
             "item_factors": self.item_factors,
-            "fold_in": np.array(numbers, dtype=np.float64),
+            "fold_in": self.fold.to_array(),
         }
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
         """The model that `to_arrays` took apart."""
-        numbers = np.asarray(arrays["fold_in"], dtype=np.float64).tolist()
-        if len(numbers) != 5:
-            raise InputRejected(f"fold_in has {len(numbers)} numbers where 5 are due")
-        regularization, alpha, unobserved, frequency, is_binary = numbers
-        fold = FoldIn(regularization, alpha, unobserved, frequency, bool(is_binary))
+        fold = FoldIn.from_array(np.asarray(arrays["fold_in"]))
         return cls(_floats(arrays, "item_factors"), _ids(arrays), fold, str(arrays["kind"]))
 
     def _system(self, columns: NDArray[np.integer], interest: Floats) -> tuple[Floats, Floats, Floats]:
@@ -319,10 +336,31 @@ def top_items(scores: Floats, count: int) -> NDArray[np.intp]:
 
     Ties go to the lower column, so that the same scores always give the same list.
     """
-    ranked = np.where(np.isfinite(scores), scores, -np.inf)
-    kept = min(count, ranked.shape[1])
+    rows, columns = scores.shape
+    kept = min(count, columns)
     if kept == 0:
-        return np.full((len(ranked), 0), -1)
+        return np.full((rows, 0), -1)
+    if columns < GROUP * kept * 2:
+        return _best_few(scores, kept)
+    whole = columns // GROUP * GROUP
+    highest = scores[:, :whole].reshape(rows, -1, GROUP).max(axis=2)  # (rows, groups)
+    if not (highest < np.inf).all():  # infinite, or no number
+        return _best_few(scores, kept)
+    # The best items lie in the groups whose highest score is best; among equals the lower group, and what is left over.
+    groups = np.sort(_best_few(highest, kept), axis=1)
+    inside = (np.maximum(groups, 0)[:, :, None] * GROUP + np.arange(GROUP)).reshape(rows, -1)
+    rest = np.broadcast_to(np.arange(whole, columns), (rows, columns - whole))
+    candidates = np.concatenate([inside, rest], axis=1)  # ascending in each row
+    values = np.take_along_axis(scores, candidates, axis=1)
+    values[:, : inside.shape[1]][np.repeat(groups < 0, GROUP, axis=1)] = -np.inf  # there are fewer groups than places
+    found = _best_few(values, kept)
+    chosen = np.take_along_axis(candidates, np.maximum(found, 0), axis=1)
+    return np.where(found >= 0, chosen, -1)
+
+
+def _best_few(scores: Floats, kept: int) -> NDArray[np.intp]:
+    """As `top_items`, by looking at every score."""
+    ranked = np.where(np.isfinite(scores), scores, -np.inf)
     least = -np.partition(-ranked, kept - 1, axis=1)[:, kept - 1 : kept]  # (rows, 1): the last score that is kept
     above, level = ranked > least, ranked == least
     room = kept - above.sum(axis=1, keepdims=True)

@@ -128,7 +128,7 @@ def test_a_refusal_lowers_what_is_like_it(interactions):
         ({"items": np.array([3, 3, 4])}, "ascend"),
         ({"item_factors": np.full((3, 2), np.nan)}, "not finite"),
         ({"item_factors": np.zeros((2, 2))}, "for 3 items"),
-        ({"fold_in": np.zeros(4)}, "where 5 are due"),
+        ({"fold_in": np.zeros(4)}, "where 8 numbers are due"),
     ],
 )
 def test_a_broken_model_is_refused(broken, said):

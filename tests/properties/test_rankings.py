@@ -19,6 +19,18 @@ TRUTH = st.lists(st.sets(st.integers(0, ITEMS - 1), min_size=1).map(sorted).map(
 UNIT = arrays(np.float32, (2, 384), elements=st.floats(-1, 1, width=16)).map(normalised)
 
 
+@given(
+    arrays(
+        np.float32, st.tuples(st.integers(1, 3), st.integers(40, 200)), elements=st.sampled_from([-np.inf, 0, 1, 2])
+    ),
+    st.integers(1, 4),
+)
+def test_a_list_of_many_columns_is_what_a_whole_stable_sort_would_give(scores, count):
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+    expected = np.where(np.isfinite(np.take_along_axis(scores, order, axis=1)), order, -1)
+    assert top_items(scores, count).tolist() == expected.tolist()
+
+
 @given(SCORES, st.integers(1, 20))
 def test_a_list_is_what_a_whole_stable_sort_would_give(scores, count):
     order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
