@@ -1,7 +1,7 @@
 """How fast models are trained and asked, each beside its peer in one run, as ratios.
 
-`python -m benchmarks.collaborative_training [--interactions 8000000] [--factors 64] [--no-spark]`, on interactions drawn
-with the shape of MovieLens 20M: 136,677 shoppers and 20,108 items, popularity by a power law, tastes of twenty kinds.
+`python -m benchmarks.collaborative_training [--interactions 8000000] [--factors 64] [--no-spark]`, on interactions
+drawn with the shape of MovieLens 20M: 136,677 shoppers and 20,108 items, popularity by a power law, twenty tastes.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ def warm(interactions: Interactions, factors: int) -> None:
         seconds = time.perf_counter() - began
         kept = _recall(again, known, held) / _recall(cold, known, held)
         print(
-            f"retrain, {iterations} warm iterations: {seconds:.1f} s, cold {parameters.iterations}: {cold_seconds:.1f} s; "
-            f"{cold_seconds / seconds:.1f}x cheaper at {kept:.4f} of its recall"
+            f"retrain, {iterations} warm iterations {seconds:.1f} s, {parameters.iterations} cold {cold_seconds:.1f} s:"
+            f" {cold_seconds / seconds:.1f}x cheaper at {kept:.4f} of its recall"
         )
 
 
@@ -165,7 +165,7 @@ def spark(interactions: Interactions, factors: int) -> None:
         ]
     mine, other = (statistics.median(side) for side in zip(*pairs, strict=True))
     print(
-        f"ALS, {factors} factors: ours {mine:.2f} s an iteration, Spark MLlib local[2] {other:.1f} s; {other / mine:.0f}x"
+        f"ALS of {factors} factors: ours {mine:.2f} s an iteration, Spark local[2] {other:.1f} s; {other / mine:.0f}x"
     )
 
 
