@@ -1,4 +1,4 @@
-"""Reading an order's products from one line of text, as web shops export them: `8× Pullets, 2× Broiler Feed (25 kg)`."""
+"""Reading an order's products from one line of text, as web shops export them: `8× Pullets, 2× Feed (25 kg)`."""
 
 from __future__ import annotations
 

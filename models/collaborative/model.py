@@ -176,8 +176,8 @@ class FoldIn:
         """
         if numbers.shape != (len(fields(cls)),):
             raise InputRejected(f"fold_in has shape {numbers.shape} where {len(fields(cls))} numbers are due")
-        *values, is_binary = numbers.astype(np.float64).tolist()
-        return cls(*values, is_binary=bool(is_binary))
+        given = dict(zip((one.name for one in fields(cls)), numbers.astype(np.float64).tolist(), strict=True))
+        return cls(**{**given, "is_binary": bool(given["is_binary"])})
 
 
 @dataclass(frozen=True, slots=True)
