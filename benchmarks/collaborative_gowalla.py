@@ -52,7 +52,7 @@ def main() -> None:
     graph = chosen_graph(exam)
     print(f"chosen on validation after {time.monotonic() - began:.0f} s: {graph}")
     blend = chosen_blend(exam, graph)
-    print(f"blend: {dict(zip((part.kind for part in blend.parts), blend.weights, strict=True))}")
+    print(f"blend: {dict(zip((part.kind for part in blend.parts), blend.weights, strict=True))}", flush=True)
     final = question(train, test)
     rows = list(_rows(final, graph, blend, only_ours=options.only_ours))
     print(f"\n{'model':<34} recall@20  ndcg@20  seconds")
@@ -95,7 +95,7 @@ def chosen_graph(exam: Examination) -> GraphParameters:
         ("reached", (0.25, 0.35)),
         ("touched", (0.65, 0.8)),
         ("shoppers", (0.7, 0.9)),
-        ("sharpen", (0.15, 0.3, 0.45)),
+        ("sharpen", (0.15, 0.3, 0.45, 0.6)),
         ("reached", (0.2, 0.3)),
         ("touched", (0.6, 0.7)),
         ("low_pass", (0.1, 0.2)),
