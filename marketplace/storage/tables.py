@@ -531,7 +531,9 @@ recommendations = Table(
     Column("user_id", Text, primary_key=True),
     Column("rank", Integer, primary_key=True, comment="from 1"),
     Column("product_id", BigInteger, nullable=False),
-    Column("score", Double, nullable=False, comment="collaborative and visual, each calibrated, by the weight of the model"),
+    Column(
+        "score", Double, nullable=False, comment="collaborative and visual, each calibrated, by the weight of the model"
+    ),
     Column("cf_score", Double, nullable=False),
     Column("visual_score", Double, nullable=False),
     schema="serving",

@@ -1,7 +1,7 @@
 """A market small enough to count by hand, with the awkward cases on purpose.
 
 Two sellers: Amina sells a basket and a mat, Kofi shoes. One view fell on midnight in Nairobi, one click fired
-twice, one view is of a product that nobody sells, one chat is about another seller's product, one about none.
+twice, one product was hidden on a day without anything else, one view is of a product that nobody sells, one chat is about another seller's product, one about none.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ INTERACTIONS = [
     interaction("c1-fired-twice", BASKET, "click", NOON),
     interaction("w1", MAT, "wishlist", NOON),
     interaction("p1", SHOES, "purchase", MIDNIGHT, user_id="zawadi"),
+    interaction("h1", SHOES, "hide", NOON),
     interaction("lost", UNKNOWN, "view", NOON),
 ]
 LEADS = [

@@ -41,7 +41,9 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), server_default=sa.text("'together'"), nullable=False, comment="together or alike"),
         schema="serving",
     )
-    op.create_check_constraint(op.f("ck_product_neighbours_kind"), "product_neighbours", "kind in ('together', 'alike')", schema="serving")
+    op.create_check_constraint(
+        op.f("ck_product_neighbours_kind"), "product_neighbours", "kind in ('together', 'alike')", schema="serving"
+    )
     _comment("product_neighbours", "score", "together: of the model; alike: cosine of the hybrid vectors")
     _comment("recommendations", "score", "collaborative and visual, each calibrated, by the weight of the model")
     _comment("popular_products", "score", "interactions by weight and age")
