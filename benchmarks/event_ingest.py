@@ -40,7 +40,8 @@ SEED = f"""
     insert into catalog.sellers (seller_id, handle, name, country, currency, source_kind)
     values (1, 'one', 'One', 'KE', 'KES', 'whatsapp');
     insert into catalog.products
-        (product_id, seller_id, source_ref, title, content_hash, first_seen_at, last_seen_at, last_hydrated_at, updated_at)
+        (product_id, seller_id, source_ref, title, content_hash,
+            first_seen_at, last_seen_at, last_hydrated_at, updated_at)
     select one, 1, one::text, 'x', 'x', now(), now(), now(), now() from generate_series(1, {PRODUCTS}) as one;
     create table raw.peer (like raw.interactions including all);
 """

@@ -134,7 +134,7 @@ def _refuse_others(connection: sa.Connection, events: Sequence[Interaction]) -> 
         where ({content[0]}) is distinct from ({content[1]})
             or (sent.has_time and stored.occurred_at <> sent.occurred_at)
         limit 4
-    """
+    """  # noqa: S608
     if others := connection.scalars(sa.text(statement), values).all():
         raise _conflict(others)
 

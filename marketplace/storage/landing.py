@@ -78,8 +78,8 @@ def _copied(
 def _merged(connection: sa.Connection, table: sa.Table, rows: Columns) -> int:
     source, values = sent(table, rows)
     names = ", ".join(rows)
-    statement = f"insert into {table.fullname} ({names}) select {names} from {source} on conflict do nothing"
-    return connection.execute(sa.text(statement), values).rowcount
+    into = f"insert into {table.fullname} ({names}) select {names} from {source}"  # noqa: S608
+    return connection.execute(sa.text(f"{into} on conflict do nothing"), values).rowcount
 
 
 def _lines(rows: Columns) -> bytes:
