@@ -18,6 +18,7 @@ Columns = Mapping[str, Sequence[str | None]]  # each column's values as Postgres
 FEWEST_COPIED = 100  # below, one INSERT is quicker than a savepoint and a COPY
 PIECE = 100_000  # what is written in vain, at most, where a row is no new one
 BLOCK = 5_000  # written to the socket while Postgres stores the block before
+_POSTGRES: sa.Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 _MARKS = "\\\t\n\r"
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _QUOTED = str.maketrans({"\\": "\\\\", '"': '\\"'})
@@ -40,7 +41,7 @@ def land(
 
 def sent(table: sa.Table, rows: Columns, **others: tuple[str, Sequence[str | None]]) -> tuple[str, dict[str, str]]:
     """SQL that holds the rows under the name `sent`, and its parameters; others are columns that the table lacks."""
-    types = {name: table.c[name].type.compile(postgresql.dialect()) for name in rows}
+    types = {name: table.c[name].type.compile(_POSTGRES) for name in rows}
     extended = {**rows, **{name: values for name, (_, values) in others.items()}}
     types |= {name: kind for name, (kind, _) in others.items()}
     arrays = ", ".join(f"cast(:sent_{name} as {types[name]}[])" for name in extended)
@@ -64,8 +65,9 @@ def _copied(
     blocks = (_lines(columns_of(rows[start : start + BLOCK])) for start in range(0, len(rows), BLOCK))
     savepoint = connection.begin_nested()
     try:
-        with connection.connection.cursor() as cursor:
-            cursor.copy_expert(f"copy {table.fullname} ({names}) from stdin", _Stream(blocks))  # type: ignore[attr-defined]
+        cursor: Any = connection.connection.cursor()
+        cursor.copy_expert(f"copy {table.fullname} ({names}) from stdin", _Stream(blocks))
+        cursor.close()
     except psycopg2.errors.UniqueViolation:
         savepoint.rollback()
         return False
