@@ -29,6 +29,7 @@ LOADED_LATE = {
     "syncs": ("ingestion.steering", "syncs_app"),
     "index": ("index_command", "index_app"),
     "search": ("search.commands", "search_app"),
+    "experiment": ("experiments.commands", "experiment_app"),
 }
 LEVEL_STYLES = {"ok": "green", "degraded": "yellow", "broken": "red"}
 

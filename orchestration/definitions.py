@@ -39,6 +39,7 @@ def definitions_for(settings: Settings) -> dg.Definitions:
             evaluation.search_quality,
             events.interactions,
             events.leads,
+            events.exposures,
             marts.marts_assets(),
             collaborative.cf_model,
             collaborative.cf_champion,

@@ -35,6 +35,8 @@ SAFE_HEADERS = {
     "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
 }
 FEED_PATH = re.compile(r"/api/sellers/\d+/feed")
+EVENTS_PATH = "/api/recommendations/interactions"
+EVENTS_MAX_BYTES = 524_288  # a thousand events and room
 MULTIPART_ROOM = 65_536  # for what stands around the file
 
 
@@ -111,4 +113,5 @@ class BodyLimit:
         if Headers(scope=scope).get("content-type", "").startswith("multipart/"):
             most = self.upload_max_bytes + MULTIPART_ROOM
             return most, f"The upload is larger than a photo may be: {self.upload_max_bytes:,} bytes."
-        return self.other_max_bytes, f"The body is larger than {self.other_max_bytes:,} bytes."
+        most = EVENTS_MAX_BYTES if scope["path"] == EVENTS_PATH else self.other_max_bytes
+        return most, f"The body is larger than {most:,} bytes."

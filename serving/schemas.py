@@ -177,10 +177,13 @@ class Recorded(BaseModel):
 
 
 class BatchRecorded(BaseModel):
-    """How many events came, and how many were new."""
+    """How many events came, how many were new, and the ids of those whose product is not known yet."""
 
     received: int
     recorded: int
+    quarantined: list[str] = Field(
+        default_factory=list, description="stored, but counted only once their product arrives"
+    )
 
 
 class WorkAccepted(BaseModel):

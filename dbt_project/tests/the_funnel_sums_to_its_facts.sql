@@ -21,6 +21,7 @@ steps as (
         seller_id,
         kind as step
     from {{ ref('fct_interactions') }}
+    where kind not in ('hide', 'report')
 
     union all
 

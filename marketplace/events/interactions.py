@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -17,7 +17,10 @@ LONGEST_DELAY = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """One shopper's interest in one product; `event_id` makes a repetition harmless."""
+    """What one shopper did with one product, or asked of it; `event_id` makes a repetition harmless.
+
+    `has_own_time` says whether the sender told when; a repetition that does not is not compared by its time.
+    """
 
     event_id: str
     user_id: str
@@ -26,6 +29,13 @@ class Interaction:
     session_id: str | None
     surface: Surface | None
     occurred_at: datetime
+    has_own_time: bool = True
+
+    def repeats(self, first: Interaction) -> bool:
+        """Whether this is what `first` says already."""
+        is_timed = self.has_own_time and first.has_own_time
+        told = self if is_timed else replace(self, occurred_at=first.occurred_at)
+        return replace(told, has_own_time=first.has_own_time) == first
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ def _recently_seen(connection: sa.Connection, user_id: str) -> dict[int, float]:
     columns = interactions.c
     statement = (
         sa.select(columns.product_id, columns.kind)
-        .where(columns.user_id == user_id)
+        .where(columns.user_id == user_id, columns.kind.in_(WEIGHTS))
         .order_by(columns.occurred_at.desc(), columns.event_id)
         .limit(RECENT)
     )
@@ -147,7 +147,7 @@ def _favourite_category(connection: sa.Connection, user_id: str) -> str | None:
     statement = (
         sa.select(products.c.category)
         .join(interactions, interactions.c.product_id == products.c.product_id)
-        .where(interactions.c.user_id == user_id, products.c.category != "")
+        .where(interactions.c.user_id == user_id, interactions.c.kind.in_(WEIGHTS), products.c.category != "")
         .group_by(products.c.category)
         .order_by(weight.desc(), products.c.category)
         .limit(1)
@@ -162,7 +162,7 @@ def _popular_lately(connection: sa.Connection, category: str) -> dict[int, Any]:
     weight = sa.func.sum(sa.case(dict(WEIGHTS), value=interactions.c.kind))
     statement = (
         sa.select(interactions.c.product_id, weight)
-        .where(interactions.c.occurred_at > since)
+        .where(interactions.c.occurred_at > since, interactions.c.kind.in_(WEIGHTS))
         .group_by(interactions.c.product_id)
         .order_by(weight.desc(), interactions.c.product_id)
         .limit(MOST_CANDIDATES)

@@ -13,8 +13,8 @@ from marketplace.storage.tables import product_quality, products
 from marketplace.storage.warehouse import Warehouse
 
 
-def read_interactions(warehouse: Warehouse) -> list[tuple[str, int, float, datetime]]:
-    """User, product, weight and instant of every interaction, oldest first.
+def read_interactions(warehouse: Warehouse) -> list[tuple[str, int, str, float, datetime]]:
+    """User, product, kind, weight and instant of every interaction, oldest first; what is refused weighs nothing.
 
     Raises
     ------
@@ -22,10 +22,11 @@ def read_interactions(warehouse: Warehouse) -> list[tuple[str, int, float, datet
         If the mart was not built yet.
     """
     statement = sa.text(
-        "select user_id, product_id, weight, occurred_at from marts.fct_interactions order by occurred_at, event_id"
+        "select user_id, product_id, kind, weight, occurred_at from marts.fct_interactions"
+        " order by occurred_at, event_id"
     )
     with built(warehouse, "marts.fct_interactions") as connection:
-        return [(str(u), int(p), float(w), at) for u, p, w, at in connection.execute(statement)]
+        return [(str(u), int(p), str(k), float(w), at) for u, p, k, w, at in connection.execute(statement)]
 
 
 def read_offered(warehouse: Warehouse) -> list[tuple[int, str]]:

@@ -149,7 +149,7 @@ def recommendations(
 
 
 def interactions_of(warehouse: Warehouse) -> pd.DataFrame:
-    """The fact table of interactions as a frame: user_id, product_id, weight, occurred_at.
+    """Shoppers' interest as a frame: user_id, product_id, weight, occurred_at; what they refused is left out.
 
     Raises
     ------
@@ -157,9 +157,9 @@ def interactions_of(warehouse: Warehouse) -> pd.DataFrame:
         If the mart was not built yet.
     """
     rows = read_interactions(warehouse)
-    frame = pd.DataFrame(rows, columns=["user_id", "product_id", "weight", "occurred_at"])
+    frame = pd.DataFrame(rows, columns=["user_id", "product_id", "kind", "weight", "occurred_at"])
     frame["occurred_at"] = pd.to_datetime(frame["occurred_at"], utc=True)
-    return frame
+    return frame[frame["weight"] > 0].drop(columns="kind").reset_index(drop=True)
 
 
 def version_of(events: pd.DataFrame) -> str:

@@ -8,7 +8,7 @@ _EVENTS_ARRIVE = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=7), w
 
 interactions = dg.AssetSpec(
     ["raw", "interactions"],
-    description="Views, clicks, wishes and purchases of shoppers, as the API received them. One row per event.",
+    description="Views, clicks, wishes, purchases and refusals of shoppers, as the API got them. One row per event.",
     group_name="events",
     kinds={"fastapi", "postgres"},
     owners=["team:data-engineering"],
@@ -21,4 +21,11 @@ leads = dg.AssetSpec(
     kinds={"fastapi", "postgres"},
     owners=["team:data-engineering"],
     freshness_policy=_EVENTS_ARRIVE,
+)
+exposures = dg.AssetSpec(
+    ["raw", "exposures"],
+    description="What recommendations showed, as the API logged it. One row per answer and rank.",
+    group_name="events",
+    kinds={"fastapi", "postgres"},
+    owners=["team:data-engineering"],
 )

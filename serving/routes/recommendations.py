@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Response
 
 from marketplace.events.interactions import Interaction, occurred
 from marketplace.events.weights import WEIGHTS
-from marketplace.storage.events import record_interactions
+from marketplace.storage.events import record_interaction, record_interactions
 from marketplace.storage.ladder import shoppers_with_recommendations, suggest
 from marketplace.storage.publications import published
 from marketplace.storage.reports import recommendation_counts
@@ -30,7 +30,7 @@ from serving.schemas import (
 
 router = APIRouter(prefix="/api/recommendations", tags=["recommendations"])
 DEMO_SHOPPERS = 12
-MOST_EVENTS = 50
+MOST_EVENTS = 1_000
 
 
 @router.get("/personalized/{user_id}")
@@ -42,21 +42,24 @@ def read_personalized(user_id: UserId, shop: ShopDep, limit: Limit = 20) -> Reco
     return answer
 
 
-@router.post("/interaction", status_code=201, responses={404: {"model": Problem}})
+@router.post("/interaction", status_code=201, responses={404: {"model": Problem}, 409: {"model": Problem}})
 def record_one(sent: InteractionSent, shop: ShopDep, now: NowDep, response: Response) -> Recorded:
-    """Record what a shopper did; the same `event_id` again answers 200 and changes nothing."""
+    """Record what a shopper did; the same event again answers 200 and changes nothing, another under its id 409."""
     event = _interaction(sent, now)
-    is_new = _record(shop, [event]) == 1
+    is_new = record_interaction(shop.warehouse, event)
+    shop.metrics.events.labels("interaction").inc(is_new)
     response.status_code = 201 if is_new else 200
     return Recorded(event_id=event.event_id, recorded=is_new)
 
 
-@router.post("/interactions", responses={404: {"model": Problem}})
+@router.post("/interactions", responses={409: {"model": Problem}})
 def record_several(
     sent: Annotated[list[InteractionSent], Body(min_length=1, max_length=MOST_EVENTS)], shop: ShopDep, now: NowDep
 ) -> BatchRecorded:
-    """Record several events at once, all of them or none."""
-    return BatchRecorded(received=len(sent), recorded=_record(shop, [_interaction(one, now) for one in sent]))
+    """Record several events at once; those with a product that is not known yet wait for it and are named."""
+    done = record_interactions(shop.warehouse, [_interaction(one, now) for one in sent])
+    shop.metrics.events.labels("interaction").inc(done.new)
+    return BatchRecorded(received=len(sent), recorded=done.new, quarantined=list(done.quarantined))
 
 
 @router.post("/train", status_code=202)
@@ -97,11 +100,9 @@ def demo_shoppers(shop: Shop) -> list[DemoShopper]:
 
 def _interaction(sent: InteractionSent, now: datetime) -> Interaction:
     values = sent.model_dump(exclude={"event_id", "occurred_at"})
-    return Interaction(event_id=sent.event_id or str(uuid4()), occurred_at=occurred(sent.occurred_at, now), **values)
-
-
-def _record(shop: Shop, events: list[Interaction]) -> int:
-    recorded = record_interactions(shop.warehouse, events)
-    if recorded:
-        shop.metrics.events.labels("interaction").inc(recorded)
-    return recorded
+    return Interaction(
+        event_id=sent.event_id or str(uuid4()),
+        occurred_at=occurred(sent.occurred_at, now),
+        has_own_time=sent.occurred_at is not None,
+        **values,
+    )

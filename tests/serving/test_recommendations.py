@@ -131,12 +131,38 @@ def test_an_event_without_an_id_is_given_one(stocked: tuple[TestClient, int]) ->
     assert len(ids) == 2
 
 
-def test_a_batch_is_stored_whole_or_not_at_all(stocked: tuple[TestClient, int]) -> None:
+def test_a_batch_lands_and_names_the_events_whose_product_is_not_known_yet(stocked: tuple[TestClient, int]) -> None:
     client, product_id = stocked
     good = {"event_id": "batch-0001", "user_id": "ann", "product_id": product_id, "kind": "view"}
-    bad = {**good, "event_id": "batch-0002", "product_id": 1}
-    assert client.post("/api/recommendations/interactions", json=[good, bad]).status_code == 404
-    assert client.post("/api/recommendations/interactions", json=[good]).json() == {"received": 1, "recorded": 1}
+    early = {**good, "event_id": "batch-0002", "product_id": 1}
+    batch = client.post("/api/recommendations/interactions", json=[good, early])
+    assert batch.json() == {"received": 2, "recorded": 2, "quarantined": ["batch-0002"]}
+    again = client.post("/api/recommendations/interactions", json=[good])
+    assert again.json() == {"received": 1, "recorded": 0, "quarantined": []}
+    assert client.post("/api/recommendations/interaction", json=early | {"event_id": "alone-0001"}).status_code == 404
+
+
+def test_an_id_that_comes_again_with_another_content_is_refused_by_name(stocked: tuple[TestClient, int]) -> None:
+    client, product_id = stocked
+    first = {"event_id": "event-0009", "user_id": "ann", "product_id": product_id, "kind": "view"}
+    client.post("/api/recommendations/interaction", json=first)
+    other = client.post("/api/recommendations/interaction", json={**first, "kind": "purchase"})
+    fresh = {**first, "event_id": "event-0010"}
+    batch = client.post("/api/recommendations/interactions", json=[fresh, {**first, "user_id": "ben"}])
+    assert (other.status_code, batch.status_code) == (409, 409)
+    assert "event-0009" in other.json()["detail"]
+    assert "event-0009" in batch.json()["detail"]
+    assert client.post("/api/recommendations/interaction", json=fresh).status_code == 201
+
+
+def test_a_thousand_events_are_one_batch_and_one_more_is_refused(stocked: tuple[TestClient, int]) -> None:
+    client, product_id = stocked
+    events = [
+        {"event_id": f"many-{one:04d}", "user_id": f"shopper-{one}", "product_id": product_id, "kind": "hide"}
+        for one in range(1001)
+    ]
+    assert client.post("/api/recommendations/interactions", json=events[:1000]).json()["recorded"] == 1000
+    assert client.post("/api/recommendations/interactions", json=events).status_code == 422
 
 
 def test_an_event_from_the_future_is_refused_and_an_old_one_kept(stocked: tuple[TestClient, int]) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from marketplace.catalog.changes import changes_between
 from marketplace.catalog.products import Price, Product, SourcedProduct
-from marketplace.events.weights import WEIGHTS
+from marketplace.events.weights import REFUSALS, WEIGHTS
 from tests.warehouse.dbt_command import PROJECT
 from tests.warehouse.world import CHANGES
 
@@ -17,7 +17,7 @@ SEEN = datetime(2026, 2, 1, tzinfo=UTC)
 def test_the_seed_holds_the_weights_of_the_domain() -> None:
     with (PROJECT / "seeds" / "interaction_weights.csv").open(newline="") as rows:
         seed = {row["kind"]: float(row["weight"]) for row in csv.DictReader(rows)}
-    assert seed == dict(WEIGHTS)
+    assert seed == {**WEIGHTS, **dict.fromkeys(REFUSALS, 0.0)}
 
 
 def repriced(before: Price | None, after: Price | None) -> dict[str, str | None]:

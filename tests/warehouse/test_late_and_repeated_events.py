@@ -50,7 +50,7 @@ def test_replayed_events_change_nothing_and_late_ones_count_on_their_own_day(
 
     assert before[0] == ("2026-03-01", AMINA, "Baskets", 3, 1, 1, 0, 0)
     assert rows_of(moving, FUNNEL) == [("2026-03-01", AMINA, "Baskets", 3 + 1, 1, 1, 0, 0), *before[1:]]
-    assert rows_of(moving, "select count(*) from marts.fct_interactions") == [(7 + 1,)]
+    assert rows_of(moving, "select count(*) from marts.fct_interactions") == [(8 + 1,)]
 
 
 def test_a_kind_without_a_weight_stops_the_build_and_the_mart_stays_as_it_was(

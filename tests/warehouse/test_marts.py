@@ -131,6 +131,47 @@ def test_the_market_has_a_figure_for_every_day(marts: Warehouse) -> None:
     ]
 
 
+def test_what_was_shown_carries_what_followed_it_within_a_day(marts: Warehouse) -> None:
+    query = """
+        select answer_id, rank, is_viewed, is_clicked, is_purchased, is_refused, served_on::text
+        from marts.fct_recommendation_exposure order by answer_id, rank
+    """
+    assert rows_of(marts, query) == [
+        # v1, v3, v4 and c1 on the basket
+        ("a1", 1, True, True, False, False, "2026-03-01"),
+        # h1
+        ("a1", 2, False, False, False, True, "2026-03-01"),
+        # p1 a second later
+        ("a2", 1, False, False, True, False, "2026-03-01"),
+        # nobody known was shown it
+        ("a3", 1, False, False, False, False, "2026-03-01"),
+    ]
+
+
+def test_shoppers_of_an_experiment_have_the_outcomes_of_their_variant(marts: Warehouse) -> None:
+    query = """
+        select experiment, variant, user_id, answers, exposures, views, clicks, purchases, refusals
+        from marts.fct_experiment_outcomes order by variant
+    """
+    assert rows_of(marts, query) == [
+        ("blend", "control", "juma", 1, 2, 3, 1, 0, 1),
+        ("blend", "treatment", "zawadi", 1, 1, 0, 0, 1, 0),
+    ]
+
+
+def test_sellers_are_shown_alike_and_wait_for_their_hundredth_time(marts: Warehouse) -> None:
+    daily = (
+        "select served_on::text, seller_id, impressions, clicks, impression_share from marts.fct_seller_exposure_daily"
+    )
+    assert rows_of(marts, f"{daily} order by seller_id") == [
+        ("2026-03-01", AMINA, 2, 1, 0.5),
+        ("2026-03-01", KOFI, 2, 0, 0.5),
+    ]
+    assert rows_of(marts, "select sellers, sellers_shown, exposure_gini from marts.mart_exposure_daily") == [(2, 2, 0)]
+    waits = "select seller_id, impressions, hours_to_100_impressions from marts.mart_seller_exposure order by seller_id"
+    assert rows_of(marts, waits) == [(AMINA, 2, None), (KOFI, 2, None)]
+
+
 def test_the_analysts_funnel_runs_as_it_is_documented(documented: Dbt, marts: Warehouse) -> None:
     compiled = documented.target / "compiled" / "soko" / "analyses" / "funnel_by_seller_and_day.sql"
     found = rows_of(marts, compiled.read_text())

@@ -1,13 +1,14 @@
 """A market small enough to count by hand, with the awkward cases on purpose.
 
 Two sellers: Amina sells a basket and a mat, Kofi shoes. One view fell on midnight in Nairobi, one click fired
-twice, one view is of a product that nobody sells, one chat is about another seller's product, one about none.
+twice, the shoes were hidden once, one view is of a product that nobody sells, one chat is about another seller's
+product, one about none. Recommendations showed what was clicked, bought and hidden.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -49,6 +50,14 @@ def lead(event_id: str, seller_id: int, product_id: int | None, at: datetime, **
     return {**row, "user_id": "juma", "channel": "whatsapp", "received_at": at, **others}
 
 
+def exposure(answer_id: str, rank: int, product_id: int, seller_id: int, at: datetime, **others: Any) -> dict[str, Any]:
+    """A row of raw.exposures, in the experiment "blend" unless said otherwise."""
+    named = {"answer_id": answer_id, "rank": rank, "user_id": "juma", "product_id": product_id, "seller_id": seller_id}
+    told = {"surface": "for_you", "source": "personal", "propensity": 1.0, "model_version": "1", "seconds": 0.01}
+    drawn = {"experiment": "blend", "variant": None, "team": None, "served_at": at}
+    return {**named, **told, **drawn, **others}
+
+
 SELLERS = [seller(AMINA, "Amina", "KES", "KE"), seller(KOFI, "Kofi", "GHS", "GH")]
 SYNC = {"sync_id": "s1", "seller_id": AMINA, "trigger": "command", "status": "done", "started_at": SYNCED}
 PRODUCTS = [
@@ -74,6 +83,7 @@ INTERACTIONS = [
     interaction("c1-fired-twice", BASKET, "click", NOON),
     interaction("w1", MAT, "wishlist", NOON),
     interaction("p1", SHOES, "purchase", MIDNIGHT, user_id="zawadi"),
+    interaction("h1", SHOES, "hide", NOON),
     interaction("lost", UNKNOWN, "view", NOON),
 ]
 LEADS = [
@@ -82,6 +92,12 @@ LEADS = [
     lead("l3", KOFI, None, NOON, user_id=None),
     lead("l4", KOFI, BASKET, NOON),
     lead("lost", NOBODY, BASKET, NOON),
+]
+EXPOSURES = [
+    exposure("a1", 1, BASKET, AMINA, NOON - timedelta(minutes=5), variant="control"),
+    exposure("a1", 2, SHOES, KOFI, NOON - timedelta(minutes=5), variant="control"),
+    exposure("a2", 1, SHOES, KOFI, LAST_MOMENT, user_id="zawadi", variant="treatment"),
+    exposure("a3", 1, MAT, AMINA, NOON, user_id=None, surface="session", experiment=None),
 ]
 FUNNEL = """
     select funnel_on::text, seller_id, category, views, clicks, whatsapp_starts, wishlists, purchases
@@ -99,6 +115,7 @@ def settle(warehouse: Warehouse) -> None:
     insert(warehouse, tables.product_changes, [{**whence, "new_value": None, **row} for row in CHANGES])
     insert(warehouse, tables.interactions, INTERACTIONS)
     insert(warehouse, tables.leads, LEADS)
+    insert(warehouse, tables.exposures, EXPOSURES)
 
 
 def insert(warehouse: Warehouse, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -1,7 +1,8 @@
--- One row per step: an interaction, or a lead whose step is its channel.
+-- One row per step: an interaction, or a lead whose step is its channel. To hide or report a product is no step.
 with interactions as (
 
     select * from {{ ref('int_interactions_attributed') }}
+    where kind not in ('hide', 'report')
 
 ),
 
