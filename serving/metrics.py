@@ -23,6 +23,15 @@ class Metrics:
             "soko_degraded_answers", "Answers that say they are degraded.", ["kind"], registry=self.registry
         )
         self.events = Counter("soko_events", "New interactions and leads.", ["kind"], registry=self.registry)
+        self.recommended = Counter(
+            "soko_recommendation_answers", "Lists given, fresh or kept.", ["made"], registry=self.registry
+        )
+        self.exposed = Counter(
+            "soko_exposed_answers", "Lists recorded as shown, or lost.", ["fate"], registry=self.registry
+        )
+        self.model_served = Gauge(
+            "soko_model_served", "1 when the model that answers is the one that is published.", registry=self.registry
+        )
         self.encoder_ready = Gauge(
             "soko_encoder_ready", "1 when photos and words can be turned into vectors.", registry=self.registry
         )

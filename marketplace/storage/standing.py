@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,9 +63,7 @@ class Popular:
 def standings(warehouse: Warehouse) -> list[Standing]:
     """Every product that was ever here, by id."""
     quality = sa.func.coalesce(product_quality.c.verdict, "rejected")
-    offered = sa.and_(
-        ~products.c.is_gone, products.c.in_stock, quality != "rejected", sellers.c.state == "active"
-    )
+    offered = sa.and_(~products.c.is_gone, products.c.in_stock, quality != "rejected", sellers.c.state == "active")
     joined = products.join(sellers, sellers.c.seller_id == products.c.seller_id).outerjoin(
         product_quality, product_quality.c.product_id == products.c.product_id
     )
@@ -91,15 +88,15 @@ def likenesses(warehouse: Warehouse, version: str, kind: str) -> Likenesses:
     """The published neighbours of a kind, together or alike."""
     with warehouse.begin() as connection:
         cursor: Any = connection.connection.cursor()
-        wanted = "select product_id, neighbour_id, score from serving.product_neighbours where version = %s and kind = %s"
+        wanted = (
+            "select product_id, neighbour_id, score from serving.product_neighbours where version = %s and kind = %s"
+        )
         written = io.BytesIO()
         # As text in one piece: a million rows one by one would hold up everyone who is being answered.
         query = cursor.mogrify(wanted, (version, kind)).decode()
         cursor.copy_expert(f"copy ({query}) to stdout with (delimiter ' ')", written)
     numbers = np.fromstring(written.getvalue().replace(b"\n", b" "), sep=" ").reshape(-1, 3)  # ids stay under 2**53
-    return Likenesses(
-        numbers[:, 0].astype(np.int64), numbers[:, 1].astype(np.int64), numbers[:, 2].astype(np.float32)
-    )
+    return Likenesses(numbers[:, 0].astype(np.int64), numbers[:, 1].astype(np.int64), numbers[:, 2].astype(np.float32))
 
 
 def popularity(warehouse: Warehouse, version: str) -> list[Popular]:
@@ -155,19 +152,10 @@ def impressions(warehouse: Warehouse, since: datetime) -> dict[int, int]:
         .group_by(exposures.c.product_id)
     )
     with warehouse.reading() as connection:
-        return {product_id: count for product_id, count in connection.execute(statement)}
+        return dict(connection.execute(statement).tuples().all())
 
 
-def titles_of(warehouse: Warehouse, product_ids: Sequence[int]) -> dict[int, str]:
-    """The titles of products, sold or not."""
-    statement = sa.select(products.c.product_id, products.c.title).where(products.c.product_id.in_(product_ids))
-    with warehouse.reading() as connection:
-        return {product_id: title for product_id, title in connection.execute(statement)}
-
-
-def shoppers_with_recommendations(
-    warehouse: Warehouse, version: str, *, limit: int
-) -> list[tuple[str, str | None]]:
+def shoppers_with_recommendations(warehouse: Warehouse, version: str, *, limit: int) -> list[tuple[str, str | None]]:
     """Some shoppers of a published version, each with the category they care for most, None if unknown."""
     columns = recommendations.c
     first = (

@@ -77,7 +77,8 @@ def ranked(pool: Pool, count: int, *, diversity: float = 0.0, per_seller: int | 
     while len(chosen) < count and waiting.any():
         free = waiting & ~full
         if not free.any():
-            assert most is not None and per_seller is not None
+            assert most is not None
+            assert per_seller is not None
             most += per_seller
             full = np.array([places[seller] >= most for seller in pool.sellers.tolist()])
             continue
@@ -122,9 +123,7 @@ def explored_places(places: int, share: float) -> list[tuple[int, float]]:
     return [(start + part // 2, part * share if part < block else min(1.0, block * share)) for start, part in parts]
 
 
-def explored(
-    places: int, weights: NDArray[np.floating], share: float, draw: np.random.Generator
-) -> list[Explored]:
+def explored(places: int, weights: NDArray[np.floating], share: float, draw: np.random.Generator) -> list[Explored]:
     """What is tried out at which place, drawn without replacement, candidates by their weights.
 
     At each place the probabilities of all that can happen there, given what was drawn above it, sum to 1.

@@ -69,10 +69,12 @@ def test_every_list_explores_its_share_of_places(places, share):
     block = round(1 / share)
     assert len({place for place, _ in found}) == len(found)
     assert all(0 <= place < places and 0 < chance <= 1 for place, chance in found)
-    assert sum(chance for _, chance in found) == pytest.approx(sum(
-        min(1.0, block * share) if start + block <= places else (places - start) * share
-        for start in range(0, places, block)
-    ))
+    assert sum(chance for _, chance in found) == pytest.approx(
+        sum(
+            min(1.0, block * share) if start + block <= places else (places - start) * share
+            for start in range(0, places, block)
+        )
+    )
 
 
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.5])
