@@ -24,7 +24,10 @@ class Ready(Protocol):
         ...
 
 
-def made_ready(model: Recommender) -> Ready:
+Model = Recommender | PopularModel | ItemModel | FactorModel | BlendModel
+
+
+def made_ready(model: Model) -> Ready:
     """The model with what all shoppers share worked out; its scores and shares stay what they were."""
     if isinstance(model, FactorModel):
         gram = model.fold.unobserved * (model.item_factors.T @ model.item_factors)
@@ -99,7 +102,7 @@ class _Blend:
 
 @dataclass(frozen=True, slots=True)
 class _Any:
-    model: Recommender | PopularModel
+    model: Model
 
     def scores(self, history: sp.csr_matrix) -> Floats:
         return self.model.scores(history)[0]
@@ -122,4 +125,5 @@ def summed(matrix: sp.csr_matrix, rows: NDArray[np.integer], weights: Floats) ->
     offsets = np.repeat(starts - np.concatenate(([0], np.cumsum(lengths)[:-1])), lengths)
     places = offsets + np.arange(total)
     values = matrix.data[places] * np.repeat(weights, lengths)
-    return np.bincount(matrix.indices[places], values, minlength=matrix.shape[1]).astype(np.float32)
+    found = np.bincount(matrix.indices[places], values, minlength=matrix.shape[1])
+    return np.asarray(found, dtype=np.float32)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -24,7 +24,7 @@ from marketplace.storage.warehouse import Warehouse
 from models.collaborative.ranking import explored, with_explored
 from serving.recommender.asking import Answer, Ask, Recommended, Step
 from serving.recommender.loading import HALF_LIFE_DAYS, LoadedModel
-from serving.recommender.reasons import reasons_of, summary
+from serving.recommender.reasons import Reason, reasons_of, summary
 from serving.recommender.snapshot import ModelView, Snapshot, popular_columns
 from serving.recommender.steps import (
     Evidence,
@@ -67,13 +67,29 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A list before it is known to be for sale: columns by place, what put them there, and what else is known."""
+    """A list before it is known to be for sale.
+
+    `parts` are the ways in which it was made, one or two, with what they found; `teams` says by column which of them
+    put a product there, and `names` how two of them are called.
+    """
 
     places: list[Place]
-    found: Evidence
-    view: ModelView | None
     propensities: list[float]
-    teams: dict[int, str]
+    parts: tuple[tuple[Evidence, ModelView | None], ...]
+    teams: Mapping[int, int] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+
+    def reasons(self, snapshot: Snapshot, history: History) -> dict[int, Reason]:
+        """Why each column stands there, by what put it there."""
+        spoken: dict[int, Reason] = {}
+        for team, (found, view) in enumerate(self.parts):
+            own = [place for place in self.places if self.teams.get(place.column, 0) == team]
+            spoken |= reasons_of(snapshot, history, found, view, own)
+        return spoken
+
+    def team(self, column: int) -> str | None:
+        """The name of who put a product there, None where there is but one."""
+        return self.names[self.teams[column]] if self.names else None
 
 
 class Recommender:
@@ -181,7 +197,7 @@ class Recommender:
             if len(sold) == len(ids):
                 break
             dead |= set(ids) - set(sold)
-        reasons = reasons_of(snapshot, history, draft.found, draft.view, draft.places)
+        reasons = draft.reasons(snapshot, history)
         return tuple(
             Recommended(
                 sold[product_id],
@@ -189,7 +205,7 @@ class Recommender:
                 one.score,
                 *reasons[one.column],
                 propensity=propensity,
-                team=draft.teams.get(one.column),
+                team=draft.team(one.column),
             )
             for product_id, one, propensity in zip(ids, draft.places, draft.propensities, strict=True)
             if product_id in sold
@@ -204,7 +220,8 @@ class Recommender:
         ways = self._ways(snapshot, ask, trial.settings())
         found = evidence(snapshot, history, allowed, ways)
         places = ordered(snapshot, self._steps(snapshot, ask, history, allowed, found, ways), ask.limit, ways)
-        return self._with_unknown(snapshot, ask, history, _Draft(places, found, ways.view, [], {}), allowed, answer_id)
+        best = _Draft(places, [1.0] * len(places), ((found, ways.view),))
+        return self._with_unknown(snapshot, ask, history, best, allowed, answer_id)
 
     def _interleaved(
         self, snapshot: Snapshot, ask: Ask, history: History, trial: Trial, answer_id: str, allowed: Any
@@ -222,8 +239,8 @@ class Recommender:
         drafted = team_draft(columns[0], columns[1], ask.limit, int(answer_id[:12], 16))
         at = [{one.column: one for one in places} for places in lists]
         places = [at[team][column] for column, team in drafted]
-        teams = {column: variants[team].name for column, team in drafted}
-        return _Draft(places, evidences[0], made[0].view, [1.0] * len(places), teams)
+        parts = tuple((found, ways.view) for found, ways in zip(evidences, made, strict=True))
+        return _Draft(places, [1.0] * len(places), parts, dict(drafted), tuple(one.name for one in variants))
 
     def _steps(
         self, snapshot: Snapshot, ask: Ask, history: History, allowed: Any, found: Evidence, ways: Ways
@@ -243,13 +260,13 @@ class Recommender:
         share = self._settings.recommendation_exploration
         columns = [one.column for one in draft.places]
         if not share or ask.surface != "for_you":
-            return replace(draft, propensities=[1.0] * len(columns))
+            return draft
         room = allowed.copy()
         if ask.seller_id is None:
             counts = Counter(snapshot.shelf.sellers[columns].tolist())
             full = [one for one, places in counts.items() if places >= self._settings.recommendation_per_seller]
             room &= ~np.isin(snapshot.shelf.sellers, full)
-        pool, weights = explorable(snapshot, history, room, draft.found, columns, UNKNOWN)
+        pool, weights = explorable(snapshot, history, room, draft.parts[0][0], columns, UNKNOWN)
         draw = np.random.default_rng(int(answer_id[:15], 16))
         drawn = explored(len(columns), weights, share, draw)
         shown = with_explored(columns, drawn, pool.tolist())

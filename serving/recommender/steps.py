@@ -198,7 +198,7 @@ def _in_order(source: Step, columns: Columns, about: tuple[str, str] | None = No
 
 def _by_place(count: int) -> Floats:
     """The relevance of the first, the second, and so on: as `calibrated`."""
-    return (1 - np.log(np.arange(1, count + 1)) / np.log(count + 1)).astype(np.float32)
+    return np.asarray(1 - np.log(np.arange(1, count + 1)) / np.log(count + 1), dtype=np.float32)
 
 
 def _place(tier: Tier, column: int) -> Place:

@@ -9,6 +9,7 @@ from datetime import datetime
 from threading import Lock
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marketplace.events.weights import WEIGHTS
 from marketplace.storage.tastes import Past, past_of
@@ -18,7 +19,7 @@ from serving.recommender.asking import Ask
 from serving.recommender.snapshot import Columns, Shelf
 
 REFUSED = {"hide": -1.0, "report": -2.0}
-INTEREST = {**WEIGHTS, **REFUSED}
+INTEREST: dict[str, float] = {**WEIGHTS, **REFUSED}
 CONTEXT = 3.0  # what is being looked at weighs as much as what was bought
 KEPT = 20_000
 DAY = 86_400.0
@@ -135,7 +136,7 @@ def history_of(ask: Ask, past: Past, shelf: Shelf, now: datetime, half_life_days
     )
 
 
-def _strongest(count: int, inverse: Columns, weights: Floats, kinds: list[str]) -> tuple[str, ...]:
+def _strongest(count: int, inverse: Columns, weights: NDArray[np.float64], kinds: list[str]) -> tuple[str, ...]:
     """The kind of deed that says most about each product."""
     best = [("view", -np.inf)] * count
     for place, weight, kind in zip(inverse.tolist(), np.abs(weights).tolist(), kinds, strict=True):

@@ -40,6 +40,7 @@ from serving.schemas import (
     Recommendations,
     RecommendationStats,
     Recorded,
+    SessionDeed,
     SessionSent,
     WorkAccepted,
 )
@@ -102,7 +103,8 @@ def read_personalized(
 @router.post("/session", response_model=Recommendations)
 def recommend_for_session(sent: SessionSent, shop: ShopDep) -> Response:
     """Products that go with what was just looked at, for somebody without a record."""
-    deeds = tuple((one, "view") if isinstance(one, int) else (one.product_id, one.kind) for one in sent.products)
+    told = [SessionDeed(product_id=one) if isinstance(one, int) else one for one in sent.products]
+    deeds = tuple((one.product_id, one.kind) for one in told)
     ask = Ask(
         sent.limit,
         "session",
