@@ -8,7 +8,7 @@ EXTRAS := serving,orchestration,local,dev
 CHROMIUM := chromium chromium-browser google-chrome google-chrome-stable
 INSTALLED := $(VENV)/.installed
 
-.PHONY: list demo dev serve install chromium check format test bench docs lock milvus-server-env clean \
+.PHONY: list demo dev serve install chromium check format test bench bench-serving docs lock milvus-server-env clean \
 	check-format check-lint check-types check-imports check-sql
 
 list: ## This list
@@ -75,6 +75,9 @@ test: install ## Every test, on embedded stores
 bench: install ## Every figure the documentation names; DATA is the folder of the grocery photos
 	@test -n "$(DATA)" || { echo "make bench DATA=folder-of-grocery-photos" >&2; exit 1; }
 	@$(BIN)/python -m benchmarks.photo_search --data $(DATA)
+
+bench-serving: install ## What recommendations cost to serve: beside a bare route, fold-in, answers an hour
+	@$(BIN)/python -m benchmarks.serving
 
 docs: install ## dbt's documentation of the marts, from the running market, in dbt_project/target
 	@$(BIN)/soko exec dbt docs generate --static --project-dir dbt_project --profiles-dir dbt_project

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from serving.recommender.asking import Answer
 log = logging.getLogger(__name__)
 AT_ONCE = 500
 PAUSE_SECONDS = 0.1
+REST = 4.0  # times as long as recording took: those who are answered come first
 
 
 class Exposing:
@@ -59,7 +61,9 @@ class Exposing:
         while True:
             is_last = self._stop.is_set()
             while self._waiting:
+                began = time.monotonic()
                 self._record([self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))])
+                self._stop.wait(REST * (time.monotonic() - began))
             if is_last:
                 return
             self._stop.wait(PAUSE_SECONDS)

@@ -12,6 +12,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         ProcessCollector(registry=self.registry)
         self.requests = Counter(
             "soko_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
@@ -35,6 +36,16 @@ class Metrics:
         self.encoder_ready = Gauge(
             "soko_encoder_ready", "1 when photos and words can be turned into vectors.", registry=self.registry
         )
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        key = (method, route, status)
+        children = self._children.get(key)
+        if children is None:  # looking them up by labels takes longer than counting
+            count = self.requests.labels(method, route, str(status))
+            children = self._children[key] = (count, self.seconds.labels(route))
+        children[0].inc()
+        children[1].observe(seconds)
 
     def text(self) -> bytes:
         """Every metric in Prometheus' text format."""

@@ -16,13 +16,14 @@ from marketplace.errors import NotReady
 from marketplace.experiments.assignment import Experiment, Variant, variant_of
 from marketplace.experiments.interleaving import team_draft
 from marketplace.settings import Settings
-from marketplace.storage.shelf import ShelfProduct, on_shelf
+from marketplace.storage.shelf import ShelfProduct
 from marketplace.storage.standing import listed_for, popular_lately
 from marketplace.storage.tastes import Past
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
 from models.collaborative.ranking import explored, with_explored
 from serving.recommender.asking import Answer, Ask, Recommended, Step
+from serving.recommender.goods import Goods
 from serving.recommender.loading import HALF_LIFE_DAYS, LoadedModel
 from serving.recommender.reasons import Reason, reasons_of, summary
 from serving.recommender.snapshot import ModelView, Snapshot, popular_columns
@@ -38,6 +39,7 @@ from serving.recommender.steps import (
     favourite,
     listed_tier,
     ordered,
+    reached,
     tiers,
 )
 from serving.recommender.tastes import History, TasteBook, history_of
@@ -99,6 +101,7 @@ class Recommender:
         self._warehouse = warehouse
         self._settings = settings
         self._watchers: list[Callable[[str], None]] = []
+        self._goods = Goods(warehouse)
         self.tastes = TasteBook(warehouse, settings.recommendation_events)
         self.builder = Builder(warehouse, vectors, settings, self._built)
         self.listener = Listener(warehouse, self._hear)
@@ -192,7 +195,7 @@ class Recommender:
         for _ in range(TURNS):
             draft = self._draft(snapshot, ask, history, trial, answer_id, dead)
             ids = [int(snapshot.shelf.items[one.column]) for one in draft.places]
-            sold = {product.product_id: product for product in on_shelf(self._warehouse, ids)}
+            sold = self._goods.on_sale(ids)
             sold = {one: product for one, product in sold.items() if _is_wanted(product, ask)}
             if len(sold) == len(ids):
                 break
@@ -246,7 +249,7 @@ class Recommender:
         self, snapshot: Snapshot, ask: Ask, history: History, allowed: Any, found: Evidence, ways: Ways
     ) -> list[Tier]:
         has_model = ways.view is not None and ways.view.loaded is not None
-        steps = tiers(snapshot, ask, history, allowed, found, is_model=has_model)
+        steps = reached(snapshot, tiers(snapshot, ask, history, allowed, found, is_model=has_model), ask.limit, ways)
         if has_model or ask.user_id is None or snapshot.publication is None:
             return steps
         rows = listed_for(self._warehouse, snapshot.publication.version, ask.user_id)
@@ -299,8 +302,10 @@ class Recommender:
             self.tastes.forget_all()
         elif said == "everything":
             self.tastes.forget_all()
+            self._goods.forget()
             self.builder.tell(said)
         else:
+            self._goods.forget()
             self.builder.tell(said)
         self._tell(said)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,20 +91,32 @@ def evidence(snapshot: Snapshot, history: History, allowed: NDArray[np.bool_], w
 
 def tiers(
     snapshot: Snapshot, ask: Ask, history: History, allowed: NDArray[np.bool_], found: Evidence, *, is_model: bool
-) -> list[Tier]:
+) -> Iterator[Tier]:
     """The steps in their order, each with more candidates than there are places."""
     most = max(LEAST, WIDTH * ask.limit)
     if ask.surface == "also_bought":
-        steps = [_best("together", found.collaborative, most), _best("alike", found.visual, most)]
-    else:
-        source: Step = "context" if not history.is_own else "personal" if is_model else "item_to_item"
-        steps = [_best(source, found.score, most)] if history.is_liking else []
+        yield _best("together", found.collaborative, most)
+        yield _best("alike", found.visual, most)
+    elif history.is_liking:
+        yield _best("context" if not history.is_own else "personal" if is_model else "item_to_item", found.score, most)
     for about in abouts(ask, favourite(snapshot, history)):
         columns = snapshot.popular.get(about, np.zeros(0, dtype=np.intp))
-        steps.append(_in_order("popular_in_category", columns[allowed[columns]], about))
+        yield _in_order("popular_in_category", columns[allowed[columns]], about)
     newest = snapshot.shelf.newest
-    steps.append(_in_order("newest", newest[allowed[newest]][:most]))
-    return steps
+    yield _in_order("newest", newest[allowed[newest]][:most])
+
+
+def reached(snapshot: Snapshot, steps: Iterable[Tier], count: int, ways: Ways) -> list[Tier]:
+    """The steps that a list of so many places can come to: those after enough candidates of enough sellers are not."""
+    taken: list[Tier] = []
+    for step in steps:
+        taken.append(step)
+        _, held = np.unique(
+            snapshot.shelf.sellers[np.unique(np.concatenate([one.columns for one in taken]))], return_counts=True
+        )
+        if np.minimum(held, ways.per_seller or count).sum() >= count:
+            break
+    return taken
 
 
 def listed_tier(

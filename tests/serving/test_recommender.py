@@ -15,12 +15,17 @@ from fastapi.testclient import TestClient
 
 from marketplace.local.network import free_port, wait_until
 from marketplace.settings import Settings
+from marketplace.storage.images import Images
 from marketplace.storage.tables import experiments, exposures, interactions, product_quality, products, sellers
 from marketplace.storage.warehouse import Warehouse
 from models.embedding.encoder import Encoder
 from serving.app import create_app
+from serving.recommender.watching import nearest_products
+from tests.serving import world
+from tests.serving.conftest import Market
 from tests.serving.recommending import (
     CATEGORIES,
+    LONG_AGO,
     add_products,
     chain,
     did,
@@ -392,6 +397,38 @@ def test_the_category_of_nothing_in_particular_is_no_trap(start: Callable[..., O
     shop = start()
     assert shop.shown(category="") == []
     assert set(CATEGORIES) == {item["category"] for item in shop.asked(limit=50)["items"]}
+
+
+def test_a_product_is_recommended_before_anybody_did_anything_with_it(
+    nowhere: Settings, market: Market, encoder: Encoder
+) -> None:
+    """It came a moment ago and no model knows it; the index does, and says what it is like."""
+    warehouse = Warehouse(nowhere.database_url.get_secret_value())
+    world.settle(warehouse, Images(nowhere.artifacts_folder / "images"), market.drawn)  # the products of that index
+    fit = sorted(market.fit)
+    near = {one: others[0][0] for one, others in nearest_products(market.vectors, fit).items()}
+    new, old = next((one, other) for one, other in near.items() if other in near)
+    others = [one for one in fit if one != new]
+    with warehouse.begin() as connection:
+        connection.execute(sa.update(products).values(first_seen_at=LONG_AGO))
+        connection.execute(sa.update(products).where(products.c.product_id == new).values(is_gone=True))
+    visual = {"hybrid_weights": [0.0], "hybrid_depths": [0]}
+    publish_model(warehouse, nowhere.artifacts_folder / "models", chain(others), "1", more=visual)
+    publish_lists(warehouse, [("", "", one) for one in others[:3]])
+    changed = {"milvus_uri": market.settings.milvus_uri, "recommendation_exploration": 0.0}
+    with TestClient(create_app(nowhere.model_copy(update=changed), load=lambda: encoder)) as client:
+        shop = Opened(client, warehouse, nowhere, fit)
+        shop.until_model("1")
+        shop.acts("click", old)
+        assert new not in shop.shown(limit=100)
+        with warehouse.begin() as connection:
+            arrives = sa.update(products).where(products.c.product_id == new)
+            connection.execute(arrives.values(is_gone=False, first_seen_at=datetime.now(UTC)))
+        assert wait_until(lambda: new in shop.shown(limit=5), 15)
+        item = next(one for one in shop.asked(limit=5)["items"] if one["product_id"] == new)
+        assert (item["source"], item["because"]) == ("personal", old)
+        assert item["reason"].startswith("Like ")
+    warehouse.close()
 
 
 def _variant(name: str, share: float, **settings: Any) -> dict[str, Any]:
