@@ -1,9 +1,9 @@
 """What recommendations cost to serve: kept answers beside a bare route, fold-in by percentiles, answers an hour.
 
-`python -m benchmarks.serving` fills an embedded Postgres with products and shoppers drawn from a seed, publishes a model
-of 50 factors, and serves two apps, each in a process of its own under the same uvicorn settings: ours, and a Starlette
-app of one route that gives bytes of the same size. A third process asks them in turns over loopback, so that noise of
-the machine meets both alike.
+`python -m benchmarks.serving` fills an embedded Postgres with products and shoppers drawn from a seed, publishes a
+model of 50 factors, and serves two apps, each in a process of its own under the same uvicorn settings: ours, and a
+Starlette app of one route that gives bytes of the same size. A third process asks them in turns over loopback, so that
+noise of the machine meets both alike.
 """
 
 from __future__ import annotations

@@ -95,6 +95,7 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
         version="0.1.0",
         docs_url=None,
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # Prometheus is told all of it at /metrics
         lifespan=lifespan,
         middleware=[
             Middleware(Surround, metrics=metrics),

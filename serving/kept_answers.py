@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
 from types import SimpleNamespace
-from uuid import uuid4
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from marketplace.storage.repeated_exposures import Repeat
 from serving.exposing import Exposing
+from serving.identities import new_id
 from serving.metrics import Metrics
 from serving.recommender.asking import Answer
 
@@ -113,7 +113,7 @@ class FromMemory:
             kept = self.kept.get(key_of(scope))
             if kept is not None:
                 scope["route"] = ROUTE
-                answer_id = uuid4().hex
+                answer_id = new_id()
                 body = b"".join((kept.before, answer_id.encode(), kept.after))
                 await send({"type": "http.response.start", "status": 200, "headers": list(kept.headers)})
                 await send({"type": "http.response.body", "body": body})

@@ -112,6 +112,20 @@ class _Any:
         return np.stack(found, axis=1) if found else np.zeros((history.nnz, 0), dtype=np.float32)
 
 
+def calibrated_one(scores: Floats) -> Floats:
+    """As `calibrated` for a single row, (items,), in a third of its time."""
+    known = np.flatnonzero(scores > 0)
+    found = scores[known]
+    order = np.argsort(-found)
+    found = found[order]
+    is_less = np.ones(len(found), dtype=bool)
+    is_less[1:] = found[1:] < found[:-1]
+    rank = np.maximum.accumulate(np.where(is_less, np.arange(1, len(found) + 1), 0))
+    worth = np.zeros(len(scores), dtype=np.float32)
+    worth[known[order]] = 1 - np.log(rank) / np.log(len(scores) + 1)
+    return worth
+
+
 def summed(matrix: sp.csr_matrix, rows: NDArray[np.integer], weights: Floats) -> Floats:
     """The sum of some rows of a sparse matrix, each times its weight, (columns,).
 

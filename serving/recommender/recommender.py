@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 
@@ -16,14 +16,14 @@ from marketplace.errors import NotReady
 from marketplace.experiments.assignment import Experiment, Variant, variant_of
 from marketplace.experiments.interleaving import team_draft
 from marketplace.settings import Settings
-from marketplace.storage.shelf import ShelfProduct
+from marketplace.storage.shelf import ShelfProduct, still_on_shelf
 from marketplace.storage.standing import listed_for, popular_lately
 from marketplace.storage.tastes import Past
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
 from models.collaborative.ranking import explored, with_explored
+from serving.identities import new_id
 from serving.recommender.asking import Answer, Ask, Recommended, Step
-from serving.recommender.goods import Goods
 from serving.recommender.loading import HALF_LIFE_DAYS, LoadedModel
 from serving.recommender.reasons import Reason, reasons_of, summary
 from serving.recommender.snapshot import ModelView, Snapshot, popular_columns
@@ -101,7 +101,6 @@ class Recommender:
         self._warehouse = warehouse
         self._settings = settings
         self._watchers: list[Callable[[str], None]] = []
-        self._goods = Goods(warehouse)
         self.tastes = TasteBook(warehouse, settings.recommendation_events)
         self.builder = Builder(warehouse, vectors, settings, self._built)
         self.listener = Listener(warehouse, self._hear)
@@ -162,7 +161,7 @@ class Recommender:
         StoreUnreachable
             If Postgres does not answer.
         """
-        began, now, answer_id = time.perf_counter(), datetime.now(UTC), uuid4().hex
+        began, now, answer_id = time.perf_counter(), datetime.now(UTC), new_id()
         snapshot = self.snapshot()
         past = self.tastes.past(ask.user_id) if ask.user_id is not None else Past()
         trial = _trial(snapshot, ask)
@@ -195,7 +194,7 @@ class Recommender:
         for _ in range(TURNS):
             draft = self._draft(snapshot, ask, history, trial, answer_id, dead)
             ids = [int(snapshot.shelf.items[one.column]) for one in draft.places]
-            sold = self._goods.on_sale(ids)
+            sold = still_on_shelf(self._warehouse, ids)
             sold = {one: product for one, product in sold.items() if _is_wanted(product, ask)}
             if len(sold) == len(ids):
                 break
@@ -239,7 +238,7 @@ class Recommender:
             for found, ways in zip(evidences, made, strict=True)
         ]
         columns = [[one.column for one in places] for places in lists]
-        drafted = team_draft(columns[0], columns[1], ask.limit, int(answer_id[:12], 16))
+        drafted = team_draft(columns[0], columns[1], ask.limit, zlib.crc32(answer_id.encode()))
         at = [{one.column: one for one in places} for places in lists]
         places = [at[team][column] for column, team in drafted]
         parts = tuple((found, ways.view) for found, ways in zip(evidences, made, strict=True))
@@ -270,7 +269,7 @@ class Recommender:
             full = [one for one, places in counts.items() if places >= self._settings.recommendation_per_seller]
             room &= ~np.isin(snapshot.shelf.sellers, full)
         pool, weights = explorable(snapshot, history, room, draft.parts[0][0], columns, UNKNOWN)
-        draw = np.random.default_rng(int(answer_id[:15], 16))
+        draw = np.random.default_rng(int(answer_id, 16))
         drawn = explored(len(columns), weights, share, draw)
         shown = with_explored(columns, drawn, pool.tolist())
         tried = Tier("explored", pool, weights)
@@ -302,10 +301,8 @@ class Recommender:
             self.tastes.forget_all()
         elif said == "everything":
             self.tastes.forget_all()
-            self._goods.forget()
             self.builder.tell(said)
         else:
-            self._goods.forget()
             self.builder.tell(said)
         self._tell(said)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.collaborative.hybrid import CF_WEIGHT, calibrated, weight_of
+from models.collaborative.hybrid import CF_WEIGHT, weight_of
 from models.collaborative.model import Floats
 from models.collaborative.ranking import Pool, likeness_of, ranked
-from models.collaborative.ready import summed
+from models.collaborative.ready import calibrated_one, summed
 from serving.recommender.asking import Ask, Step
 from serving.recommender.snapshot import Columns, ModelView, Snapshot
 from serving.recommender.tastes import History
@@ -85,7 +85,7 @@ def evidence(snapshot: Snapshot, history: History, allowed: NDArray[np.bool_], w
     weight = _weight(history, ways)
     visual = summed(snapshot.alike, history.columns, history.interest)
     cf = ways.view.scores(history.columns, history.interest) if ways.view is not None else np.zeros_like(visual)
-    parts = [calibrated(np.where(fresh, scores, 0).astype(np.float32)[None])[0] for scores in (cf, visual)]
+    parts = [calibrated_one(np.where(fresh, scores, np.float32(0))) for scores in (cf, visual)]
     return Evidence(np.float32(weight) * parts[0], np.float32(1 - weight) * parts[1])
 
 

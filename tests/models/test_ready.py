@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from models.collaborative.hybrid import calibrated
 from models.collaborative.model import BlendModel, FactorModel, FoldIn, ItemModel, PopularModel
-from models.collaborative.ready import made_ready, summed
+from models.collaborative.ready import calibrated_one, made_ready, summed
 
 ITEMS = np.arange(10, 40, dtype=np.int64)
 RNG = np.random.default_rng(3)
@@ -42,3 +43,9 @@ def test_a_sum_of_rows_is_the_product_of_the_matrices():
     wanted = sum(weight * LINKS[row].toarray()[0] for row, weight in zip(rows, weights, strict=True))
     assert np.allclose(summed(LINKS, rows, weights), wanted, atol=1e-6)
     assert not summed(LINKS, np.array([], dtype=np.int64), weights[:0]).any()
+
+
+@pytest.mark.parametrize("scores", [[], [0, -1], [3, 1, 2], [2, 2, 1, 1, 0, -5], [1, 1, 1], [0.5]])
+def test_one_row_is_calibrated_as_all_of_them_are(scores):
+    row = np.array(scores, dtype=np.float32)
+    assert np.allclose(calibrated_one(row), calibrated(row[None])[0])
