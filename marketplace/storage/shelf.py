@@ -148,7 +148,7 @@ def _still_there() -> tuple[str, dict[str, Any]]:
     """A statement as text, and its parameters but for the ids."""
     ids = sa.bindparam("ids", type_=sa.ARRAY(sa.BigInteger))
     statement = meeting(_products(), AVAILABLE).where(products.c.product_id == sa.any_(ids))
-    compiled = statement.compile(dialect=psycopg2.dialect())
+    compiled = statement.compile(dialect=psycopg2.dialect())  # type: ignore[no-untyped-call]
     return str(compiled), dict(compiled.params)
 
 

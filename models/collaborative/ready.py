@@ -105,7 +105,7 @@ class _Any:
     model: Model
 
     def scores(self, history: sp.csr_matrix) -> Floats:
-        return self.model.scores(history)[0]
+        return np.asarray(self.model.scores(history)[0], dtype=np.float32)
 
     def shares(self, history: sp.csr_matrix, columns: NDArray[np.intp]) -> Floats:
         found = [self.model.shares(history, int(column)) for column in columns]
@@ -120,7 +120,7 @@ def calibrated_one(scores: Floats) -> Floats:
     found = found[order]
     is_less = np.ones(len(found), dtype=bool)
     is_less[1:] = found[1:] < found[:-1]
-    rank = np.maximum.accumulate(np.where(is_less, np.arange(1, len(found) + 1), 0))
+    rank: NDArray[np.int64] = np.maximum.accumulate(np.where(is_less, np.arange(1, len(found) + 1), 0))
     worth = np.zeros(len(scores), dtype=np.float32)
     worth[known[order]] = 1 - np.log(rank) / np.log(len(scores) + 1)
     return worth
