@@ -19,8 +19,10 @@ from serving.recommender.asking import Answer
 
 PREFIX = "/api/recommendations/personalized/"
 ROUTE = SimpleNamespace(path=f"{PREFIX}{{user_id}}")
+ID_LENGTH = 32
 KEPT_SECONDS = 30.0  # what is popular and new moves on by itself
 MOST = 4096
+MOST_BYTES = 64_000_000
 PRIVATE = {"Cache-Control": "private, no-store"}
 Key = tuple[bytes, bytes]
 
@@ -43,6 +45,7 @@ class KeptAnswers:
     def __init__(self) -> None:
         self._answers: OrderedDict[Key, Kept] = OrderedDict()
         self._of_users: dict[str, set[Key]] = {}
+        self._bytes = 0
         self._mark = 0
         self._acted: dict[str, int] = {}
         self._lock = Lock()
@@ -58,14 +61,15 @@ class KeptAnswers:
             if kind != "user":
                 self._mark += 1
                 self._answers.clear()
+                self._bytes = 0
                 self._of_users.clear()
                 return
             if len(self._acted) > MOST:
                 self._acted.clear()
                 self._mark += 1
             self._acted[user_id] = self._acted.get(user_id, 0) + 1
-            for key in self._of_users.pop(user_id, ()):
-                self._answers.pop(key, None)
+            for key in list(self._of_users.get(user_id, ())):
+                self._drop(key)
 
     def get(self, key: Key) -> Kept | None:
         """The answer, None where there is none that is still good."""
@@ -85,13 +89,22 @@ class KeptAnswers:
         with self._lock:
             if mark != self.mark(user_id):
                 return
+            self._drop(key)
             self._answers[key] = kept
+            self._bytes += len(body)
             self._of_users.setdefault(user_id, set()).add(key)
-            while len(self._answers) > MOST:
-                old, gone = self._answers.popitem(last=False)
-                self._of_users.get(gone.user_id, set()).discard(old)
-                if not self._of_users.get(gone.user_id):
-                    self._of_users.pop(gone.user_id, None)
+            while len(self._answers) > MOST or self._bytes > MOST_BYTES:
+                self._drop(next(iter(self._answers)))
+
+    def _drop(self, key: Key) -> None:
+        gone = self._answers.pop(key, None)
+        if gone is None:
+            return
+        self._bytes -= len(gone.before) + len(gone.after) + ID_LENGTH
+        of_user = self._of_users[gone.user_id]
+        of_user.discard(key)
+        if not of_user:
+            del self._of_users[gone.user_id]
 
     def __len__(self) -> int:
         return len(self._answers)

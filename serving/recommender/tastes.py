@@ -21,7 +21,7 @@ from serving.recommender.snapshot import Columns, Shelf
 REFUSED = {"hide": -1.0, "report": -2.0}
 INTEREST: dict[str, float] = dict(WEIGHTS) | REFUSED
 CONTEXT = 3.0  # what is being looked at weighs as much as what was bought
-KEPT = 20_000
+KEPT = 5000
 DAY = 86_400.0
 
 
