@@ -8,7 +8,7 @@ EXTRAS := serving,orchestration,local,dev
 CHROMIUM := chromium chromium-browser google-chrome google-chrome-stable
 INSTALLED := $(VENV)/.installed
 
-.PHONY: list demo dev serve install chromium check format test bench bench-cf docs lock milvus-server-env clean \
+.PHONY: list demo dev serve install chromium check format test bench bench-cf bench-serving docs lock milvus-server-env clean \
 	check-format check-lint check-types check-imports check-sql
 
 list: ## This list
@@ -81,6 +81,10 @@ bench-cf: install ## Recommenders beside the published table and popularity; DAT
 	@$(BIN)/python -m benchmarks.collaborative_gowalla $(DATA)/gowalla
 	@$(BIN)/python -m benchmarks.collaborative_markets --afrimash $(DATA)/afrimash/Transaction_Data.xlsx
 	@$(BIN)/python -m benchmarks.collaborative_training --no-spark
+
+bench-serving: install ## What recommendations cost to serve: beside a bare route, fold-in, answers an hour
+	@$(BIN)/python -m benchmarks.serving
+
 
 docs: install ## dbt's documentation of the marts, from the running market, in dbt_project/target
 	@$(BIN)/soko exec dbt docs generate --static --project-dir dbt_project --profiles-dir dbt_project

@@ -88,6 +88,22 @@ class Settings(BaseSettings):
     feed_uploads_per_hour: int = Field(30, ge=1, description="feeds that one seller may hand over in an hour")
     image_max_pixels: int = Field(40_000_000, ge=1, description="largest picture that is decoded")
 
+    recommendation_events: int = Field(
+        500, ge=1, le=10_000, description="newest deeds of a shopper that recommendations look back on"
+    )
+    recommendation_per_seller: int = Field(
+        4, ge=1, description="most places of one seller in a list, while others have something to show"
+    )
+    recommendation_diversity: float = Field(
+        0.2, ge=0, le=1, description="how much variety counts against relevance in lists: 0 none, 1 nothing else"
+    )
+    recommendation_exploration: float = Field(
+        0.05, ge=0, le=0.5, description="share of places that go to products which were hardly shown yet"
+    )
+    recommendation_exposures: int = Field(
+        2000, ge=1, description="answers that wait at most to be recorded; more are counted as lost"
+    )
+
     review_token: SecretStr = Field(
         SecretStr(""), description="what reviewers send as X-Soko-Token; production refuses reviews while it is empty"
     )

@@ -21,12 +21,15 @@ from models.embedding.encoder import Encoder
 from models.embedding.loading import load_encoder
 from serving.dependencies import Shop, State
 from serving.encoder import WarmEncoder
+from serving.exposing import Exposing
 from serving.finder import Finder
+from serving.kept_answers import FromMemory, KeptAnswers
 from serving.likeness import ALONE_SECONDS
 from serving.metrics import Metrics
 from serving.middleware import BodyLimit, Surround
 from serving.pictures import Pictures
 from serving.problems import answer_with_problems
+from serving.recommender.recommender import Recommender
 from serving.rendering import STATIC, Files, error_page
 from serving.routes import (
     analytics,
@@ -79,7 +82,11 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
     async def lifespan(app: FastAPI) -> AsyncGenerator[State]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         shop.encoder.start()
+        shop.exposing.start()
+        shop.recommender.start()
         yield {"shop": shop}
+        shop.recommender.close()
+        shop.exposing.close()
         shop.finder.close()
         shop.vectors.close()
         shop.warehouse.close()
@@ -91,9 +98,11 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
         version="0.1.0",
         docs_url=None,
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # Prometheus is told all of it at /metrics
         lifespan=lifespan,
         middleware=[
             Middleware(Surround, metrics=metrics),
+            Middleware(FromMemory, kept=shop.kept, exposing=shop.exposing, metrics=metrics),
             Middleware(GZipMiddleware, minimum_size=1000),
             Middleware(
                 BodyLimit, upload_max_bytes=settings.upload_max_bytes, feed_max_bytes=settings.feed_upload_max_bytes
@@ -123,6 +132,7 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
         review_page,
     ):
         app.include_router(noun.router)
+    app.include_router(recommendations.beside)
     app.mount("/static", Files(directory=STATIC), name="static")
     answer_with_problems(app, error_page)
     return app
@@ -156,7 +166,10 @@ def _shop(settings: Settings, load: Callable[[], Encoder], metrics: Metrics) -> 
         # Read when the first cursor is made, so that the app starts while Postgres is away.
         cursor_key=partial(shared_secret, warehouse, "cursors"),
     )
-    return Shop(settings, warehouse, vectors, encoder, finder, Pictures(images), metrics)
+    recommender, kept = Recommender(warehouse, vectors, settings), KeptAnswers()
+    recommender.on_change(kept.hear)
+    exposing = Exposing(warehouse, metrics, settings.recommendation_exposures)
+    return Shop(settings, warehouse, vectors, encoder, finder, Pictures(images), metrics, recommender, exposing, kept)
 
 
 def _named_encoder(settings: Settings) -> Callable[[], Encoder]:

@@ -14,9 +14,12 @@ from marketplace.settings import Settings
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
 from serving.encoder import WarmEncoder
+from serving.exposing import Exposing
 from serving.finder import Finder
+from serving.kept_answers import KeptAnswers
 from serving.metrics import Metrics
 from serving.pictures import Pictures
+from serving.recommender.recommender import Recommender
 
 LARGEST_ID = 2**53 - 1
 MOST_ITEMS = 100
@@ -35,6 +38,9 @@ class Shop:
     finder: Finder
     pictures: Pictures
     metrics: Metrics
+    recommender: Recommender
+    exposing: Exposing
+    kept: KeptAnswers
 
 
 class State(TypedDict):

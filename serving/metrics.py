@@ -12,6 +12,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         ProcessCollector(registry=self.registry)
         self.requests = Counter(
             "soko_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
@@ -23,9 +24,28 @@ class Metrics:
             "soko_degraded_answers", "Answers that say they are degraded.", ["kind"], registry=self.registry
         )
         self.events = Counter("soko_events", "New interactions and leads.", ["kind"], registry=self.registry)
+        self.recommended = Counter(
+            "soko_recommendation_answers", "Lists given, fresh or kept.", ["made"], registry=self.registry
+        )
+        self.exposed = Counter(
+            "soko_exposed_answers", "Lists recorded as shown, or lost.", ["fate"], registry=self.registry
+        )
+        self.model_served = Gauge(
+            "soko_model_served", "1 when the model that answers is the one that is published.", registry=self.registry
+        )
         self.encoder_ready = Gauge(
             "soko_encoder_ready", "1 when photos and words can be turned into vectors.", registry=self.registry
         )
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        key = (method, route, status)
+        children = self._children.get(key)
+        if children is None:  # looking them up by labels takes longer than counting
+            count = self.requests.labels(method, route, str(status))
+            children = self._children[key] = (count, self.seconds.labels(route))
+        children[0].inc()
+        children[1].observe(seconds)
 
     def text(self) -> bytes:
         """Every metric in Prometheus' text format."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 import time
-from uuid import uuid4
+from collections.abc import Iterable
 
 from fastapi import Request
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.identities import new_id
 from serving.metrics import Metrics
 from serving.problems import problem
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 CONTENT_SECURITY = "; ".join(
     [
         "default-src 'none'",
@@ -34,6 +35,7 @@ SAFE_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
 }
+_SAFE = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
 FEED_PATH = re.compile(r"/api/sellers/\d+/feed")
 EVENTS_PATH = "/api/recommendations/interactions"
 EVENTS_MAX_BYTES = 524_288  # a thousand events and room
@@ -52,8 +54,7 @@ class Surround:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        scope["soko.request_id"] = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        request_id = scope["soko.request_id"] = _request_id(scope)
         began = time.perf_counter()
         status = 500
 
@@ -61,18 +62,31 @@ class Surround:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = scope["soko.request_id"]
-                for name, value in SAFE_HEADERS.items():
-                    headers.setdefault(name, value)
+                message["headers"] = _safe(message.get("headers", ()), request_id)
             await send(message)
 
         try:
             await self.app(scope, receive, send_safely)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
-            self.metrics.requests.labels(scope["method"], route, str(status)).inc()
-            self.metrics.seconds.labels(route).observe(time.perf_counter() - began)
+            self.metrics.answered(scope["method"], route, status, time.perf_counter() - began)
+
+
+def _request_id(scope: Scope) -> str:
+    """The id that the asker gave, if it is one, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return str(value.decode())
+    return new_id()
+
+
+def _safe(given: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    """An answer's headers with those that it lacks; as bytes, since every answer passes here."""
+    headers = [header for header in given if header[0] != b"x-request-id"]
+    named = {name for name, _ in headers}
+    headers.append((b"x-request-id", request_id.encode()))
+    headers.extend(header for header in _SAFE if header[0] not in named)
+    return headers
 
 
 class BodyLimit:

@@ -10,22 +10,13 @@ from marketplace.catalog.history import price_kept
 from marketplace.catalog.prices import format_price
 from marketplace.catalog.products import Price
 from marketplace.errors import InputRejected
-from marketplace.storage.ladder import Step, Suggestions
 from marketplace.storage.shelf import ShelfProduct, ShelfSeller
 from serving.schemas import (
     PriceShown,
     ProductDetail,
     ProductShown,
-    Recommendations,
-    RecommendedProduct,
     SellerShown,
 )
-
-REASONS: dict[Step, str] = {
-    "item_to_item": "nothing personal is published for this shopper; these are like what they looked at",
-    "popular_in_category": "nothing is known of this shopper's taste; these are popular",
-    "newest": "no recommendations are published yet; these are the newest",
-}
 
 
 def shown_product(product: ShelfProduct) -> ProductShown:
@@ -44,28 +35,6 @@ def product_detail(product: ShelfProduct, public_url: str) -> ProductDetail:
         quality_reasons=list(product.reasons),
         first_seen_at=product.first_seen_at,
         updated_at=product.updated_at,
-    )
-
-
-def recommendations(user_id: str, suggestions: Suggestions) -> Recommendations:
-    """What is suggested to a shopper, with the versions it was made from."""
-    publication = suggestions.publication
-    details = publication.details if publication else {}
-    versions = {
-        "model": details.get("model"),
-        "index": details.get("index"),
-        "recommendations": publication.version if publication else None,
-    }
-    return Recommendations(
-        user_id=user_id,
-        source=suggestions.source,
-        degraded=suggestions.source != "personal",
-        reason=REASONS.get(suggestions.source),
-        versions={name: None if version is None else str(version) for name, version in versions.items()},
-        items=[
-            RecommendedProduct(**product_fields(item.product), source=item.source, score=item.score)
-            for item in suggestions.items
-        ],
     )
 
 

@@ -11,9 +11,9 @@ from marketplace.catalog.products import Verdict
 from marketplace.catalog.quality import JudgedBy
 from marketplace.events.interactions import Channel, Surface
 from marketplace.events.weights import InteractionKind
-from marketplace.storage.ladder import Step
 from marketplace.storage.suggestions import Kind
 from serving.dependencies import LARGEST_ID, TEXT, USER_ID
+from serving.recommender.asking import Step
 
 Identity = Annotated[int, Field(ge=0, le=LARGEST_ID)]
 EventId = Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9._:@-]+$")]
@@ -102,21 +102,95 @@ class Suggestions(BaseModel):
 
 
 class RecommendedProduct(ProductShown):
-    """A product, the step of the ladder that named it, and the score there."""
+    """A product, the step that named it with its score there, and why it stands in the list.
+
+    `because` is the product that speaks for it. `propensity` is the probability that this product stands at this
+    place: 1 unless the place may be explored.
+    """
 
     source: Step
     score: float | None
+    reason: str = Field(examples=["Because you looked at Kitenge maxi dress, blue"])
+    because: int | None
+    propensity: float = Field(examples=[1.0])
 
 
 class Recommendations(BaseModel):
-    """Products for a shopper; `source` is the highest step that could answer, and all but `personal` are degraded."""
+    """Products for a shopper or a session; `source` is the first step that could answer, `sources` counts them all.
 
-    user_id: str = Field(examples=["shopper-001"])
+    `degraded` says that something was lacking, and `reason` what: a model that cannot be served, or anything that the
+    shopper did. `answer_id` names this answer in the record of what was shown.
+    """
+
+    answer_id: str = Field(examples=["5f2c0e6f5d4b7b8a54b8f4f2a3f3f14f"])
+    user_id: str | None = Field(examples=["shopper-001"])
     source: Step
+    sources: dict[str, int] = Field(examples=[{"personal": 19, "explored": 1}])
     degraded: bool
     reason: str | None
     versions: dict[str, str | None] = Field(examples=[{"model": "3", "index": "…", "recommendations": "…"}])
+    experiment: str | None = Field(examples=["learned-weights"])
+    variant: str | None = Field(examples=["control"])
     items: list[RecommendedProduct]
+
+
+class SessionDeed(BaseModel):
+    """Something that was done in a session."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    product_id: Identity
+    kind: InteractionKind = "view"
+
+
+class SessionSent(BaseModel):
+    """What a session did, newest first, and what is wanted; nothing of it is kept under anybody's name."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"products": [4503599627370496], "city": "Nakuru", "limit": 10}},
+    )
+
+    products: Annotated[list[Identity | SessionDeed], Field(max_length=100)] = []
+    category: Annotated[str | None, Field(max_length=200, pattern=TEXT)] = None
+    city: Annotated[str | None, Field(max_length=200, pattern=TEXT)] = None
+    exclude: Annotated[list[Identity], Field(max_length=500)] = []
+    diversity: Annotated[float | None, Field(ge=0, le=1)] = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+
+class ServedModel(BaseModel):
+    """The model that answers; `weights` are the collaborative shares of the hybrid from each depth of history on.
+
+    `documented` is the share that is documented, beside the learned ones; `coverage` the share of products on offer
+    that the model knows.
+    """
+
+    version: str = Field(examples=["3"])
+    kind: str = Field(examples=["als"])
+    sha256: str
+    weights: dict[str, float] = Field(examples=[{"0": 0.2, "5": 0.7}])
+    is_learned: bool
+    documented: float = Field(examples=[0.6])
+    half_life_days: float
+    coverage: float
+
+
+class RecommenderState(BaseModel):
+    """What this process answers from; `is_listening` while it hears of every change at once."""
+
+    model: ServedModel | None
+    challenger: ServedModel | None
+    trouble: str | None
+    experiment: str | None
+    is_listening: bool
+    snapshot: int
+    products_on_offer: int
+    products_alike: float = Field(description="share of products on offer with known likenesses")
+    products_cold: int
+    kept_answers: int
+    kept_pasts: int
+    waiting_exposures: int
 
 
 class InteractionSent(BaseModel):
@@ -205,6 +279,7 @@ class RecommendationStats(BaseModel):
     counts: dict[str, int]
     details: dict[str, Any]
     weights: dict[str, float] = Field(examples=[{"view": 1.0, "click": 2.0, "wishlist": 2.5, "purchase": 3.0}])
+    serving: RecommenderState | None = Field(None, description="null while the market is read for the first time")
 
 
 class FunnelCounts(BaseModel):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import psycopg2
 
 from marketplace.catalog.products import Price, Verdict
 from marketplace.errors import NotFound
@@ -126,6 +128,28 @@ def on_shelf(warehouse: Warehouse, product_ids: Sequence[int], filters: Filters 
     with warehouse.reading() as connection:
         found = {row.product_id: _product(row) for row in connection.execute(statement)}
     return [found[product_id] for product_id in dict.fromkeys(product_ids) if product_id in found]
+
+
+def still_on_shelf(warehouse: Warehouse, product_ids: Sequence[int]) -> dict[int, ShelfProduct]:
+    """Those of the products that can be bought at this moment.
+
+    As `on_shelf` with its statement made once: it is asked for every list of recommendations.
+    """
+    if not product_ids:
+        return {}
+    text, parameters = _still_there()
+    with warehouse.reading() as connection:
+        rows = connection.exec_driver_sql(text, {**parameters, "ids": list(product_ids)})
+        return {row.product_id: _product(row) for row in rows}
+
+
+@cache
+def _still_there() -> tuple[str, dict[str, Any]]:
+    """A statement as text, and its parameters but for the ids."""
+    ids = sa.bindparam("ids", type_=sa.ARRAY(sa.BigInteger))
+    statement = meeting(_products(), AVAILABLE).where(products.c.product_id == sa.any_(ids))
+    compiled = statement.compile(dialect=psycopg2.dialect())  # type: ignore[no-untyped-call]
+    return str(compiled), dict(compiled.params)
 
 
 def newest(warehouse: Warehouse, *, limit: int, exclude: Collection[int] = ()) -> list[int]:

@@ -392,6 +392,12 @@ interactions = Table(
     Index(None, "user_id", "occurred_at"),
     Index(None, "occurred_at"),
     Index(None, "received_at"),
+    Index(
+        "ix_interactions_settled",
+        "user_id",
+        "product_id",
+        postgresql_where=text("kind in ('purchase', 'hide', 'report')"),
+    ),
     schema="raw",
 )
 

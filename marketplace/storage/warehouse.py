@@ -47,7 +47,17 @@ class Warehouse:
             pool_pre_ping=True,
             connect_args=connect,
         )
-        self._alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")  # the same pool
+        # A pool of its own: a connection that is set to transactions and back again makes trips to the server for it.
+        self._alone = sa.create_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=5,
+            pool_timeout=10,
+            pool_pre_ping=True,
+            pool_reset_on_return=None,
+            isolation_level="AUTOCOMMIT",
+            connect_args=connect,
+        )
         # A lock lasts as long as the work beneath it, and that work takes its connections from the pool.
         self._locks = sa.create_engine(self.url, poolclass=sa.NullPool, connect_args=connect)
 
@@ -138,6 +148,7 @@ class Warehouse:
     def close(self) -> None:
         """Give every connection back."""
         self.engine.dispose()
+        self._alone.dispose()
 
 
 def open_migrated(url: str) -> Warehouse:

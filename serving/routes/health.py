@@ -98,10 +98,15 @@ def _index_health(shop: Shop) -> IndexHealth:
 
 
 def _recommendations(shop: Shop) -> Part:
+    loaded, trouble = shop.recommender.loaded, shop.recommender.trouble
+    shop.metrics.model_served.set(loaded is not None and trouble is None)
+    if trouble is not None:
+        return Part(state="degraded", detail=trouble)
     publication = published(shop.warehouse)
     if publication is None:
         return Part(state="degraded", detail="nothing is published; materialise recommendations")
-    return Part(state="ready", detail=f"version {publication.version}")
+    model = f", model {loaded.version} ({loaded.kind})" if loaded else ", lists and neighbours without a model"
+    return Part(state="ready", detail=f"version {publication.version}{model}")
 
 
 def _short(error: MarketplaceError) -> str:

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from marketplace.storage.history import versions_of
-from marketplace.storage.ladder import Suggestions, suggest
 from marketplace.storage.matches import offers_of
 from marketplace.storage.shelf import ShelfPage, browse, categories, product_of, seller_of
 from serving.cursors import cursor_of, place_of
 from serving.dependencies import USER_ID, CategoryFilter, Cursor, NowDep, ProductId, SellerId, Shop, ShopDep
-from serving.presenting import REASONS
 from serving.price_line import price_line
+from serving.recommender.asking import Ask
+from serving.recommender.reasons import summary
 from serving.rendering import error_page, render, shopper_of
 from serving.routes.recommendations import demo_shoppers
 
@@ -128,10 +128,11 @@ def _shelf(shop: Shop, page: ShelfPage, path: str, query: dict[str, str | None])
 
 
 def _for_you(shop: Shop, shopper: str | None) -> dict[str, Any]:
-    suggestions: Suggestions = suggest(shop.warehouse, shopper or "", limit=ROW)
+    suggestions = shop.recommender.answer(Ask(ROW, user_id=shopper))
+    shop.exposing.add(suggestions)
     return {
         "suggestions": suggestions,
-        "why": REASONS.get(suggestions.source),
+        "summary": summary(suggestions.source)["title"],
         "shopper": shopper,
         "shoppers": demo_shoppers(shop),
     }

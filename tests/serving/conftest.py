@@ -65,6 +65,10 @@ def market(postgres: EmbeddedPostgres, scratch: Path, encoder: Encoder) -> Itera
         home=folder,
         database_url=postgres.create_database("serving_market", template="template_soko"),
         milvus_uri=server.uri,
+        # Published lists come as they are; what is made of them otherwise has tests of its own.
+        recommendation_diversity=0,
+        recommendation_exploration=0,
+        recommendation_per_seller=100,
     )
     warehouse = Warehouse(settings.database_url.get_secret_value())
     vectors = Vectors(server.uri)

@@ -131,6 +131,14 @@ def test_a_page_can_be_used_without_seeing_it(client: TestClient, market: Market
             assert name, lxml.html.tostring(field)
 
 
+def test_every_product_for_you_says_why_it_is_there_and_can_be_hidden(client: TestClient) -> None:
+    tree = page(client, "/")
+    reasons = [one.text for one in css(tree, "#for-you .because")]
+    assert len(reasons) == len(shown(tree, "#for-you")) > 0
+    assert all(reason.startswith(("Popular", "New here")) for reason in reasons)
+    assert [int(one.get("data-hide")) for one in css(tree, "#for-you .hide")] == shown(tree, "#for-you")
+
+
 def test_the_row_for_you_follows_the_chosen_shopper(client: TestClient, market: Market) -> None:
     client.cookies.set("shopper", "shopper-001")
     try:

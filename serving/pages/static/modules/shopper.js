@@ -1,5 +1,5 @@
 // Who looks, and what they look at.
-import { cookie, kept, made, one, setCookie } from "./page.js";
+import { cookie, kept, made, one, say, setCookie } from "./page.js";
 
 // A random guest, until a demo shopper is chosen.
 export const guest = kept(localStorage, "guest", () => `guest-${made()}`);
@@ -38,6 +38,16 @@ export const watch = (card) => seen.observe(card);
 document.addEventListener("click", (event) => {
   const card = event.target.closest(".card");
   if (card && event.target.closest("a")) { record("click", card.dataset.product, surfaceOf(card)); flush(); }
+  const hide = event.target.closest("[data-hide]");
+  if (hide) {
+    record("hide", hide.dataset.hide, surfaceOf(hide));
+    flush();
+    const next = (card.nextElementSibling ?? card.previousElementSibling)?.querySelector("[data-hide]");
+    say(`Hidden: ${card.querySelector("h3").textContent}`);
+    card.remove();
+    next?.focus();
+    return;
+  }
   const chat = event.target.closest("[data-lead]");
   if (!chat) return;
   const lead = { event_id: `lead.${session}.${chat.dataset.lead}.${shopper()}`, seller_id: Number(chat.dataset.seller),
