@@ -48,7 +48,7 @@ class Rules:
     worst_fall, worst_fall_of_segment
         Shares of the mean.
     margin
-        Share of the mean below which the interval must not reach: what is not shown to be about as good is not promoted.
+        Share of the mean below which the interval must not reach: what may be much worse is not promoted.
     least_of_segment
         Shoppers below which a segment decides nothing: what ten of them did is noise.
     least_coverage, least_novelty
