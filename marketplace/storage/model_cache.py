@@ -32,3 +32,8 @@ class ModelCache:
     def keep(self, content: bytes) -> str:
         """The SHA-256 of the content, under which it can be read from now on."""
         return keep_model_file(self.folder, content)
+
+    def holds(self, digest: str) -> bool:
+        """Whether the file of that hash is here and is what its name says."""
+        file = self.folder / f"{digest}.npz"
+        return file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == digest

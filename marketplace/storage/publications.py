@@ -47,6 +47,15 @@ def published(warehouse: Warehouse, name: str = RECOMMENDATIONS) -> Publication 
     return Publication(**{**row._mapping, "details": _own(row.details)}) if row else None
 
 
+def published_before(warehouse: Warehouse, name: str) -> Publication | None:
+    """What a rollback would publish, None if nothing is kept for it."""
+    with warehouse.begin() as connection:
+        row = connection.execute(sa.select(publications).where(publications.c.name == name)).one_or_none()
+    if row is None or row.previous_version is None:
+        return None
+    return Publication(name, row.previous_version, row.version, row.details.get(BEFORE, {}), row.published_at)
+
+
 def publish_recommendations(
     warehouse: Warehouse, version: str, rows: RecommendationSet, *, details: Mapping[str, Any], now: datetime
 ) -> Publication:

@@ -147,7 +147,7 @@ def _logged(registry: ModelRegistry, outcome: Outcome) -> str:
             "report.md": table_of(report.rows).encode(),
             "ndcg.png": _drawn(outcome.answers),
         },
-    )
+    ).url
 
 
 def _told(answers: Answers, outcome: Outcome, url: str) -> dict[str, Any]:
