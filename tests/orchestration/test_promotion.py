@@ -78,9 +78,7 @@ def test_a_crash_before_the_alias_moved_is_mended_by_the_next_command(warehouse,
     assert registry.aliased(CF_MODEL, CHAMPION) == second
 
 
-def test_an_artifact_with_one_byte_changed_is_refused_and_what_is_served_stays(
-    warehouse, registry, cache, name, scratch
-):
+def test_an_artifact_with_one_byte_changed_is_refused_and_what_is_served_stays(warehouse, registry, cache, scratch):
     first, second = trained(registry, [1, 2, 3]), trained(registry, [3, 2, 1])
     served = promotion.put_before_shoppers(warehouse, registry, cache, first, now=NOW)
     (file,) = (scratch / "mlflow").rglob(f"{registry.version(CF_MODEL, second).run_id}/**/arrays.npz")
