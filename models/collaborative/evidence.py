@@ -37,6 +37,12 @@ class Contender:
         if not all(map(math.isfinite, numbers)):
             raise InputRejected(f"a measure of {self.name} is not a finite number")
 
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Contender:
+        """The contender that `asdict` took apart."""
+        gains = {metric: tuple(kept[metric]) for metric in GAINS}
+        return cls(kept["name"], kept["kind"], dict(kept["means"]), **gains, latency_p99_ms=kept["latency_p99_ms"])
+
     def per_shopper(self, metric: str) -> tuple[float, ...]:
         """The gains by which models are compared, one per shopper."""
         gains: tuple[float, ...] = getattr(self, metric)
@@ -110,7 +116,8 @@ class Evidence:
             If something is missing or does not fit together.
         """
         try:
-            read = {name: _contender(kept[name]) for name in ("challenger", "champion", "popularity")}
+            names = ("challenger", "champion", "popularity")
+            read = {name: None if kept[name] is None else Contender.from_json(kept[name]) for name in names}
             segments = {str(name): tuple(labels) for name, labels in kept["segments"].items()}
             told = {name: kept[name] for name in ("data_version", "split_at", "seed")}
             return cls(**read, shoppers=tuple(kept["shoppers"]), segments=segments, **told)
@@ -134,17 +141,3 @@ def hashed(user_ids: Sequence[str]) -> tuple[str, ...]:
 def rounded(values: NDArray[np.floating[Any]]) -> tuple[float, ...]:
     """Gains as they are kept: what is below the fourth decimal decides nothing."""
     return tuple(np.round(np.asarray(values, dtype=np.float64), DECIMALS).tolist())
-
-
-def _contender(kept: Mapping[str, Any] | None) -> Contender | None:
-    if kept is None:
-        return None
-    gains = {metric: tuple(kept[metric]) for metric in GAINS}
-    return Contender(
-        kept["name"],
-        kept["kind"],
-        dict(kept["means"]),
-        gains["ndcg_at_20"],
-        gains["recall_at_20"],
-        kept["latency_p99_ms"],
-    )
