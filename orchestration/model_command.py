@@ -26,7 +26,7 @@ from orchestration.registry import CF_MODEL, ModelRegistry, Version
 
 model_app = typer.Typer(no_args_is_help=True, add_completion=False, help="The recommender that shoppers meet.")
 
-SHOWN = ("recall_at_20", "ndcg_at_20", "map_at_20", "coverage_at_20", "novelty", "popularity_bias", "seller_gini")
+SHOWN = ("recall_at_20", "ndcg_at_20", "map_at_20", "coverage", "novelty", "popularity_bias", "seller_gini")
 ByOption = Annotated[str, typer.Option("--by", help="Who decides; the user of this machine unless given.")]
 BecauseOption = Annotated[str, typer.Option("--because", help="Why, for those who come later.")]
 

@@ -45,6 +45,8 @@ def put_before_shoppers(
     from models.collaborative.model import read_model
 
     known = registry.version(CF_MODEL, version)
+    if RECIPE not in known.tags:
+        raise ArtifactUnavailable(f"version {version} of {CF_MODEL} does not say how it was trained")
     content = registry.content(CF_MODEL, version)
     try:
         model = read_model(arrays_of(content))
@@ -55,7 +57,7 @@ def put_before_shoppers(
         "kind": model.kind,
         "run_id": known.run_id,
         "data_version": known.tags.get("data_version", ""),
-        "recipe": json.loads(known.tags.get(RECIPE, "{}")),
+        "recipe": json.loads(known.tags[RECIPE]),
     }
     done = publish_model(warehouse, version, details=details, now=now)
     mend_alias(warehouse, registry)

@@ -16,6 +16,7 @@ from marketplace.storage.warehouse import Warehouse
 
 RECOMMENDATIONS = "recommendations"
 MODEL = "cf_model"
+CHALLENGER = "cf_challenger"  # what an experiment may serve beside the model
 SHA256_DIGITS = 64
 BEFORE = "before"  # among the details: those of the version that a rollback would serve
 
@@ -94,7 +95,9 @@ def roll_back_recommendations(warehouse: Warehouse, *, now: datetime) -> Publica
         return _roll_back(connection, RECOMMENDATIONS, now)
 
 
-def publish_model(warehouse: Warehouse, version: str, *, details: Mapping[str, Any], now: datetime) -> Publication:
+def publish_model(
+    warehouse: Warehouse, version: str, *, details: Mapping[str, Any], now: datetime, name: str = MODEL
+) -> Publication:
     """The model that serving loads from now on; the version before stays for rollback.
 
     Parameters
@@ -103,6 +106,8 @@ def publish_model(warehouse: Warehouse, version: str, *, details: Mapping[str, A
         Of the registry.
     details
         `sha256` of its arrays, which decides what is loaded, and what it was made from.
+    name
+        `MODEL`, or `CHALLENGER` for what only an experiment serves.
 
     Raises
     ------
@@ -113,7 +118,7 @@ def publish_model(warehouse: Warehouse, version: str, *, details: Mapping[str, A
     if len(digest) != SHA256_DIGITS or set(digest) - set("0123456789abcdef"):
         raise PublicationRefused(f"model {version} has no SHA-256 but {digest!r}; the old version stays")
     with warehouse.begin() as connection:
-        return _publish(connection, MODEL, version, details, now)
+        return _publish(connection, name, version, details, now)
 
 
 def roll_back_model(warehouse: Warehouse, *, now: datetime) -> Publication:

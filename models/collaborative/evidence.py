@@ -16,7 +16,7 @@ from marketplace.errors import InputRejected
 MOST_SHOPPERS = 20_000  # that are kept with a decision: those of the least hash, a draw that is always the same
 DECIMALS = 4
 GAINS: Mapping[str, str] = {"ndcg_at_20": "nDCG@20", "recall_at_20": "recall@20"}
-NEEDED = ("recall_at_20", "ndcg_at_20", "map_at_20", "coverage_at_20", "novelty", "popularity_bias", "seller_gini")
+NEEDED = ("recall_at_20", "ndcg_at_20", "map_at_20", "coverage", "novelty", "popularity_bias", "seller_gini")
 
 
 @dataclass(frozen=True, slots=True)

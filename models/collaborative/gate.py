@@ -187,12 +187,12 @@ def _harms_no_segment(evidence: Evidence, rules: Rules) -> Iterator[Reason]:
 
 
 def _covers_the_catalog(evidence: Evidence, rules: Rules) -> Iterator[Reason]:
-    shares = {"coverage_at_20": rules.least_coverage, "novelty": rules.least_novelty}
+    shares = {"coverage": rules.least_coverage, "novelty": rules.least_novelty}
     for metric, share in shares.items():
         value = evidence.challenger.means[metric]
         bound = share * evidence.champion.means[metric] if evidence.champion else 0.0
         beside = "of the champion's" if evidence.champion else "without a champion, so anything above 0"
-        sentence = f"{metric.replace('_at_', '@')} is {value:.4f}; at least {bound:.4f}, {beside}"
+        sentence = f"{metric} is {value:.4f}; at least {bound:.4f}, {beside}"
         yield Reason("covers_the_catalog", value >= bound and value > 0, sentence, value, bound)
 
 

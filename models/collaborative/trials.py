@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from marketplace.errors import InputRejected
+from models.collaborative.blending import HybridWeights
 from models.collaborative.evidence import Contender, Evidence
-from models.collaborative.hybrid_weights import HybridWeights
 
 POPULARITY = "popular"
 
@@ -86,11 +86,11 @@ class Trials:
     def as_json(self) -> dict[str, Any]:
         """As it is kept."""
         told = {name: getattr(self, name) for name in PLAIN}
-        hybrid = {name: getattr(self.hybrid, name) for name in ("shoppers", "learned_ndcg", "documented_ndcg")}
+        weights = {"depths": self.hybrid.depths.tolist(), "weights": self.hybrid.weights.tolist()}
         return told | {
             "recipes": {name: recipe.as_json() for name, recipe in self.recipes.items()},
             "contenders": {name: asdict(one) for name, one in self.contenders.items()},
-            "hybrid": hybrid | {"depths": self.hybrid.depths.tolist(), "weights": self.hybrid.weights.tolist()},
+            "hybrid": weights | {"measured": dict(self.hybrid.measured)},
         }
 
     @classmethod
@@ -107,7 +107,7 @@ class Trials:
             hybrid = HybridWeights(
                 np.array(weights["depths"], dtype=np.int64),
                 np.array(weights["weights"], dtype=np.float64),
-                *(tuple(weights[name]) for name in ("shoppers", "learned_ndcg", "documented_ndcg")),
+                dict(weights["measured"]),
             )
             told = {name: kept[name] for name in PLAIN}
             told["shoppers"] = tuple(told["shoppers"])

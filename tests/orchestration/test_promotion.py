@@ -23,7 +23,7 @@ from orchestration import promotion
 from orchestration.registry import CF_MODEL, CHAMPION, ModelRegistry
 
 NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
-MEANS = {"map_at_20": 0.1, "coverage_at_20": 0.4, "novelty": 6.0, "popularity_bias": 0.2, "seller_gini": 0.3}
+MEANS = {"map_at_20": 0.1, "coverage": 0.4, "novelty": 6.0, "popularity_bias": 0.2, "seller_gini": 0.3}
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from marketplace.errors import InputRejected
 from models.collaborative.evidence import MOST_SHOPPERS, Contender, Evidence, hashed, rounded
 from models.collaborative.gate import CHECKS, RULES_VERSION, Rules, decide
 
-SHARES = {"coverage_at_20": 0.4, "novelty": 6.0, "popularity_bias": 0.2, "seller_gini": 0.3}
+SHARES = {"coverage": 0.4, "novelty": 6.0, "popularity_bias": 0.2, "seller_gini": 0.3}
 
 
 def contender(name, ndcg, recall=None, latency=2.0, **means):
@@ -143,7 +143,7 @@ def test_the_noise_of_ten_shoppers_in_a_segment_does_not_decide_and_the_fall_of_
 @pytest.mark.parametrize(
     ("changed", "rule"),
     [
-        ({"coverage_at_20": 0.75 * 0.4 - 0.001}, "covers_the_catalog"),
+        ({"coverage": 0.75 * 0.4 - 0.001}, "covers_the_catalog"),
         ({"novelty": 0.85 * 6 - 0.01}, "covers_the_catalog"),
         ({"seller_gini": 0.3 + 0.05 + 0.001}, "fair_to_sellers"),
         ({"latency": 100.1}, "fast_enough"),
@@ -153,9 +153,7 @@ def test_each_bound_refuses_what_is_beyond_it(changed, rule):
     assert refusals(evidence(contender("2", [0.5] * 60, **changed), 0.4)) == {rule}
 
 
-@pytest.mark.parametrize(
-    "changed", [{"coverage_at_20": 0.301}, {"novelty": 5.11}, {"seller_gini": 0.349}, {"latency": 99.9}]
-)
+@pytest.mark.parametrize("changed", [{"coverage": 0.301}, {"novelty": 5.11}, {"seller_gini": 0.349}, {"latency": 99.9}])
 def test_each_bound_allows_what_is_within_it(changed):
     assert refusals(evidence(contender("2", [0.5] * 60, **changed), 0.4)) == set()
 
