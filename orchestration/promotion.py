@@ -88,7 +88,7 @@ def promote_by_hand(
     if force and not because.strip():
         raise InputRejected("a promotion against the gate needs a reason: --because TEXT")
     if not force and (judged is None or judged.ruling.verdict != "promoted"):
-        raise Conflict(f"{_what_the_gate_said(version, judged)}; to promote it all the same: --force --because TEXT")
+        raise Conflict(f"{what_the_gate_said(version, judged)}; to promote it all the same: --force --because TEXT")
     before = published(warehouse, MODEL)
     done = put_before_shoppers(warehouse, registry, cache, version, now=now)
     keep_decision(warehouse, _by_hand("promotion", done, before, by, because), now=now)
@@ -185,7 +185,8 @@ def _by_hand(kind: str, done: Publication, before: Publication | None, by: str, 
     )
 
 
-def _what_the_gate_said(version: str, judged: KeptRuling | None) -> str:
+def what_the_gate_said(version: str, judged: KeptRuling | None) -> str:
+    """Why a version may not be promoted, in words."""
     if judged is None:
         return f"the gate never judged version {version}"
     against = [reason["sentence"] for reason in judged.ruling.reasons if not reason["passed"]]
