@@ -18,13 +18,12 @@ from marketplace.storage.warehouse import Warehouse
 from models.collaborative.blending import HybridWeights
 from models.collaborative.features import Feedback
 from models.collaborative.model import Recommender, read_model
+from models.collaborative.selection import Recipe
 from models.collaborative.tournament import Pictures
-from models.collaborative.trials import Recipe
 from orchestration.model_arrays import Arrays, arrays_of
 from orchestration.registry import CF_MODEL, ModelRegistry
 
 FEEDBACK = Feedback()
-HYBRID_DEPTHS, HYBRID_WEIGHTS = "hybrid_depths", "hybrid_weights"  # arrays beside those of the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def champion_of(warehouse: Warehouse, registry: ModelRegistry, cache: ModelCache
     if not cache.holds(digest) and cache.keep(registry.content(CF_MODEL, served.version)) != digest:
         raise ArtifactUnavailable(f"the arrays of version {served.version} are not those that were published")
     arrays = arrays_of((cache.folder / f"{digest}.npz").read_bytes())
-    recipe = Recipe.from_json(served.details["recipe"])
+    recipe = Recipe.from_dict(served.details["recipe"])
     return Champion(served.version, recipe, str(served.details["run_id"]), read_model(arrays), hybrid_of(arrays))
 
 
@@ -96,7 +95,7 @@ def hybrid_of(arrays: Arrays) -> HybridWeights:
         If none are kept with it.
     """
     try:
-        depths, weights = arrays[HYBRID_DEPTHS], arrays[HYBRID_WEIGHTS]
+        depths, weights = arrays["hybrid_depths"], arrays["hybrid_weights"]
     except KeyError as error:
         raise ArtifactUnavailable(f"the model lacks {error.args[0]}") from error
     return HybridWeights(np.asarray(depths, dtype=np.int64), np.asarray(weights, dtype=np.float64), {})

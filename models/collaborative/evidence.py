@@ -116,11 +116,18 @@ class Evidence:
             If something is missing or does not fit together.
         """
         try:
-            names = ("challenger", "champion", "popularity")
-            read = {name: None if kept[name] is None else Contender.from_json(kept[name]) for name in names}
+            champion = None if kept["champion"] is None else Contender.from_json(kept["champion"])
             segments = {str(name): tuple(labels) for name, labels in kept["segments"].items()}
-            told = {name: kept[name] for name in ("data_version", "split_at", "seed")}
-            return cls(**read, shoppers=tuple(kept["shoppers"]), segments=segments, **told)
+            return cls(
+                Contender.from_json(kept["challenger"]),
+                champion,
+                Contender.from_json(kept["popularity"]),
+                tuple(kept["shoppers"]),
+                segments,
+                kept["data_version"],
+                kept["split_at"],
+                kept["seed"],
+            )
         except (KeyError, TypeError, AttributeError) as error:
             raise InputRejected(f"the evidence cannot be read: {error!r}") from error
 

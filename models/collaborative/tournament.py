@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -12,25 +13,25 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
-from marketplace.errors import InputRejected
-from models.collaborative.blending import HybridWeights, learn_blend, learn_hybrid
+from models.collaborative.blending import HybridWeights, learn_hybrid
 from models.collaborative.evaluation import Examination, Judged, examination, judge
 from models.collaborative.evidence import Contender, hashed, rounded
-from models.collaborative.features import Feedback, Interactions, split_by_time
+from models.collaborative.features import Feedback, split_by_time
 from models.collaborative.hybrid import CF_WEIGHT
-from models.collaborative.model import BlendModel, Recommender, top_items
+from models.collaborative.model import Recommender, top_items
+from models.collaborative.selection import Recipe, Trial, choose, cook, search
 from models.collaborative.serving_rows import alike_matrix, alike_rows
-from models.collaborative.training import fit, parameters_of
-from models.collaborative.trials import POPULARITY, Recipe, Trials
+from models.collaborative.training import CANDIDATES
+from models.collaborative.trials import POPULARITY, Trials
 
 log = logging.getLogger(__name__)
 FUTURE_DAYS = 14
 PARTS = 4  # the future is at most this part of all days, so that the past can be divided once more
 MOST_WEIGHED = 2_000  # shoppers that weights are learned from, since their scores are held at once
-MOST_BLENDED = 4  # of the best, each of its own kind
 TIMED = 100  # shoppers whose scores are timed one by one
-CHAMPION, BLEND = "champion", "blend"
+CHAMPION = "champion"
 UNKNOWN = "unknown"
 Pictures = Mapping[int, NDArray[np.float32]]
 
@@ -57,7 +58,7 @@ class Ground:
 
     def examination(self, events: pd.DataFrame) -> Examination:
         """Questions about the last days of some of the events."""
-        sellers = {int(number): int(seller) for number, seller in self.facts["seller_id"].items()}
+        sellers = dict(zip(self.facts.index.tolist(), self.facts["seller_id"].tolist(), strict=True))
         labels = {
             "market": mostly(events, self.facts["country"]),
             "language": mostly(events, self.facts["language"]),
@@ -67,116 +68,92 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """A recipe that was tried on the end of the past, and its nDCG@20 there."""
+
+    name: str
+    recipe: Recipe
+    worth: float
+
+
+@dataclass(frozen=True, slots=True)
 class Round:
-    """The trials, and of every contender its mean recall at cuts 1 to 20."""
+    """The trials, of every contender its mean recall at cuts 1 to 20, and all that was tried before."""
 
     trials: Trials
     curves: Mapping[str, tuple[float, ...]]
+    tried: tuple[Tried, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The recipes that are worth judging, what each gave on the end of the past, the best, and its hybrid weights."""
+    """The recipes that are worth judging, the best of them, its hybrid weights, and all that was tried for it."""
 
     recipes: Mapping[str, Recipe]
-    validation: Mapping[str, float]
     chosen: str
     hybrid: HybridWeights
+    tried: tuple[Tried, ...] = ()
 
 
-def compete(
-    ground: Ground, recipes: Mapping[str, Recipe], *, champion: Recipe | None, hybrid: HybridWeights | None = None
-) -> Round:
-    """What every recipe is worth; the one that was best on the end of the past is the chosen one.
+def compete(ground: Ground, *, champion: Recipe | None, trials: int = 0, seed: int = 7) -> Round:
+    """What the best recipe of every family is worth; the one that was best on the end of the past is the chosen one.
 
     Parameters
     ----------
-    recipes
-        By name. Where there is only one and `hybrid` is given, nothing is chosen.
     champion
         Judged beside the others.
-    hybrid
-        Weights that the champion has.
+    trials
+        How many settings are tried beyond the usual ones.
 
     Raises
     ------
     InputRejected
         If the events cannot be split by time, or hold nothing to learn from.
     """
-    exam = ground.examination(ground.events)
-    if len(recipes) == 1 and hybrid is not None:
-        choice = Choice(recipes, {}, next(iter(recipes)), hybrid)
-    else:
-        choice = chosen_among(ground, recipes)
-    held = named(choice.recipes, champion)
-    judged = {name: _judged(name, recipe, exam) for name, recipe in held.items()}
-    trials = Trials(
-        held,
-        {name: one for name, (one, _) in judged.items()},
-        choice.validation,
-        choice.chosen,
-        None if champion is None else next(name for name, one in held.items() if one == champion),
-        hashed(exam.users.tolist()),
-        labels_of(exam),
-        ground.data_version,
-        exam.split_at,
-        choice.hybrid,
-    )
-    return Round(trials, {name: curve for name, (_, curve) in judged.items()})
+    with threadpool_limits(1, user_api="blas"):  # the families bring their own threads; two pools slow both down
+        return _judged_all(ground, chosen_among(ground, trials=trials, seed=seed), champion)
 
 
-def chosen_among(ground: Ground, recipes: Mapping[str, Recipe]) -> Choice:
-    """The best recipe of each kind and a blend of them, by their nDCG@20 on the end of the past.
+def defend(ground: Ground, *, champion: Recipe, hybrid: HybridWeights) -> Round:
+    """What the champion's recipe is worth on what happened since; it is the chosen one, with the weights it has.
 
     Raises
     ------
     InputRejected
-        If there is no recipe but popularity.
+        If the events cannot be split by time, or hold nothing to learn from.
     """
-    tried = {name: recipe for name, recipe in recipes.items() if recipe.kind != POPULARITY}
-    if not tried:
-        raise InputRejected("there is no recipe to try but popularity")
+    with threadpool_limits(1, user_api="blas"):
+        return _judged_all(ground, Choice({champion.kind: champion}, champion.kind, hybrid), champion)
+
+
+def chosen_among(ground: Ground, *, trials: int, seed: int) -> Choice:
+    """The best recipe of each family and a blend of them, by their nDCG@20 on the end of the past."""
     exam = sampled(ground.examination(_past(ground.events)))
-    validation: dict[str, float] = {}
-    best: dict[str, tuple[str, Recommender]] = {}  # of each kind
-    for name, recipe in tried.items():
-        model = fitted(recipe, exam.past)
-        validation[name] = judge(model, exam).means()["ndcg_at_20"]
-        log.info("%s has nDCG@20 %.4f on the end of the past", name, validation[name])
-        if recipe.kind not in best or validation[name] > validation[best[recipe.kind][0]]:
-            best[recipe.kind] = (name, model)
-    finalists = {name: tried[name] for name, _ in best.values()}
-    models = dict(best.values())
-    if len(models) > 1:
-        finalists[BLEND], models[BLEND] = _blend(models, validation, tried, exam)
-        validation[BLEND] = judge(models[BLEND], exam).means()["ndcg_at_20"]
-    chosen = max(finalists, key=lambda name: validation[name])
-    return Choice(finalists, validation, chosen, _hybrid(models[chosen], ground.pictures, exam))
+    found = search(exam, trials=trials, seed=seed, report=_logged)
+    recipe, worth = choose([trial for trial in found if trial.kind != POPULARITY], exam)
+    best: dict[str, Recipe] = {}
+    for trial in found:  # best first
+        best.setdefault(trial.kind, recipe_of(trial))
+    best[recipe.kind] = recipe
+    counted = Counter[str]()
+    tried = [Tried(f"{trial.kind} {_next(counted, trial.kind)}", recipe_of(trial), trial.worth) for trial in found]
+    if recipe.kind not in counted:
+        tried.append(Tried(recipe.kind, recipe, worth))
+    hybrid = _hybrid(cook(recipe, exam.past), ground.pictures, exam)
+    return Choice(best, recipe.kind, hybrid, tuple(tried))
 
 
-def fitted(recipe: Recipe, interactions: Interactions, *, warm: Recommender | None = None) -> Recommender:
-    """A model made by the recipe; a blend of models made by the recipes of its parts.
-
-    Raises
-    ------
-    InputRejected
-        If there is nothing to learn from, or the recipe names what is not known.
-    """
-    if recipe.kind != BLEND:
-        return fit(interactions, parameters_of(recipe.kind, recipe.parameters), warm=warm)
-    begun = warm.parts if isinstance(warm, BlendModel) else ()
-    parts = [Recipe.from_json(part) for part in recipe.parameters["parts"]]
-    from_what = begun if len(begun) == len(parts) else (None,) * len(parts)
-    models = [fitted(part, interactions, warm=model) for part, model in zip(parts, from_what, strict=True)]
-    return BlendModel(tuple(models), tuple(recipe.parameters["weights"]))
+def recipe_of(trial: Trial) -> Recipe:
+    """The recipe of one setting."""
+    return Recipe((trial.kind,), (trial.parameters,), (1.0,))
 
 
 def named(recipes: Mapping[str, Recipe], champion: Recipe | None) -> dict[str, Recipe]:
     """All that are judged: the recipes, the champion's unless it is among them, and popularity."""
-    held = {name: recipe for name, recipe in recipes.items() if recipe.kind != POPULARITY}
+    held = dict(recipes)
     if champion is not None and champion not in held.values():
         held[CHAMPION] = champion
-    return held | {POPULARITY: Recipe(POPULARITY, {})}
+    return held | {POPULARITY: Recipe((POPULARITY,), (CANDIDATES[POPULARITY],), (1.0,))}
 
 
 def days_of_the_future(events: pd.DataFrame) -> int:
@@ -222,8 +199,37 @@ def _past(events: pd.DataFrame) -> pd.DataFrame:
     return split_by_time(events, future_days=days_of_the_future(events)).past
 
 
+def _judged_all(ground: Ground, choice: Choice, champion: Recipe | None) -> Round:
+    exam = ground.examination(ground.events)
+    held = named(choice.recipes, champion)
+    judged = {name: _judged(name, recipe, exam) for name, recipe in held.items()}
+    worth = {name: max((one.worth for one in choice.tried if one.recipe == held[name]), default=None) for name in held}
+    trials = Trials(
+        held,
+        {name: one for name, (one, _) in judged.items()},
+        {name: value for name, value in worth.items() if value is not None},
+        choice.chosen,
+        None if champion is None else next(name for name, one in held.items() if one == champion),
+        hashed(exam.users.tolist()),
+        labels_of(exam),
+        ground.data_version,
+        exam.split_at,
+        choice.hybrid,
+    )
+    return Round(trials, {name: curve for name, (_, curve) in judged.items()}, choice.tried)
+
+
+def _logged(trial: Trial) -> None:
+    log.info("%s has nDCG@20 %.4f on the end of the past", trial.kind, trial.worth)
+
+
+def _next(counted: Counter[str], kind: str) -> int:
+    counted[kind] += 1
+    return counted[kind]
+
+
 def _judged(name: str, recipe: Recipe, exam: Examination) -> tuple[Contender, tuple[float, ...]]:
-    model = fitted(recipe, exam.past)
+    model = cook(recipe, exam.past)
     found = judge(model, exam)
     made = Contender(
         name,
@@ -252,16 +258,6 @@ def _latency_p99_ms(model: Recommender, exam: Examination) -> float:
         top_items(model.scores(history), 20)
         seconds.append(time.perf_counter() - started)
     return round(float(np.percentile(seconds, 99)) * 1000, 3) if seconds else 0.0
-
-
-def _blend(
-    models: Mapping[str, Recommender], validation: Mapping[str, float], recipes: Mapping[str, Recipe], exam: Examination
-) -> tuple[Recipe, Recommender]:
-    best = sorted(models, key=lambda name: -validation[name])[:MOST_BLENDED]
-    blend = learn_blend([models[name] for name in best], exam)
-    of_part = {id(models[name]): recipes[name] for name in best}
-    parts = [of_part[id(part)].as_json() for part in blend.parts]
-    return Recipe(BLEND, {"parts": parts, "weights": list(blend.weights)}), blend
 
 
 def _hybrid(model: Recommender, pictures: Pictures, exam: Examination) -> HybridWeights:

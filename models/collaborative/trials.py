@@ -11,34 +11,9 @@ import numpy as np
 from marketplace.errors import InputRejected
 from models.collaborative.blending import HybridWeights
 from models.collaborative.evidence import Contender, Evidence
+from models.collaborative.selection import Recipe
 
 POPULARITY = "popular"
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How a model is made: its kind, and the parameters of that kind."""
-
-    kind: str
-    parameters: Mapping[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        """As it is kept."""
-        return {"kind": self.kind, "parameters": dict(self.parameters)}
-
-    @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Recipe:
-        """The recipe that `as_json` took apart.
-
-        Raises
-        ------
-        InputRejected
-            If it names no kind or no parameters.
-        """
-        try:
-            return cls(str(kept["kind"]), dict(kept["parameters"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputRejected(f"the recipe {kept!r} cannot be read") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +25,7 @@ class Trials:
     recipes, contenders
         By name; popularity is among both.
     validation
-        The mean nDCG@20 by which one was chosen, before anyone looked at the future; empty where there was no choice.
+        The nDCG@20 by which one was chosen, before anyone looked at the future; empty where there was no choice.
     champion
         The name of the champion's recipe, None before the first.
     hybrid
@@ -88,7 +63,7 @@ class Trials:
         told = {name: getattr(self, name) for name in PLAIN}
         weights = {"depths": self.hybrid.depths.tolist(), "weights": self.hybrid.weights.tolist()}
         return told | {
-            "recipes": {name: recipe.as_json() for name, recipe in self.recipes.items()},
+            "recipes": {name: recipe.as_dict() for name, recipe in self.recipes.items()},
             "contenders": {name: asdict(one) for name, one in self.contenders.items()},
             "hybrid": weights | {"measured": dict(self.hybrid.measured)},
         }
@@ -112,7 +87,7 @@ class Trials:
             told = {name: kept[name] for name in PLAIN}
             told["shoppers"] = tuple(told["shoppers"])
             told["segments"] = {name: tuple(labels) for name, labels in told["segments"].items()}
-            recipes = {name: Recipe.from_json(recipe) for name, recipe in kept["recipes"].items()}
+            recipes = {name: Recipe.from_dict(recipe) for name, recipe in kept["recipes"].items()}
             contenders = {name: Contender.from_json(one) for name, one in kept["contenders"].items()}
             return cls(**told, recipes=recipes, contenders=contenders, hybrid=hybrid)
         except (KeyError, TypeError, AttributeError) as error:

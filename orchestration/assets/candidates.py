@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -13,10 +14,9 @@ from marketplace.storage.marts import read_facts
 from models.collaborative.drift import Moved, Profile, moved, profile_of_events
 from models.collaborative.evaluation import bootstrap_interval
 from models.collaborative.features import interaction_matrix
-from models.collaborative.searching import drawn
-from models.collaborative.tournament import Ground, Round, compete
-from models.collaborative.training import possible
-from models.collaborative.trials import Recipe, Trials
+from models.collaborative.selection import Recipe
+from models.collaborative.tournament import Ground, Round, compete, defend
+from models.collaborative.trials import Trials
 from orchestration.assets.people import SCIENTISTS
 from orchestration.failures import failing_by_class
 from orchestration.learning import FEEDBACK, Champion, champion_of, events_of, facts_of, pictures_of, version_of
@@ -35,7 +35,7 @@ class Training(dg.Config):
     """Which recipes are tried: the families, many settings of them, or only the champion's own."""
 
     scope: str = Field("families", pattern="^(families|search|champion)$", description="families, search or champion")
-    trials: int = Field(40, ge=1, description="recipes that a search may try")
+    trials: int = Field(40, ge=1, description="settings that a search may try beyond the usual ones")
     seed: int = Field(7, description="of the draw of a search")
 
 
@@ -100,11 +100,11 @@ def cf_candidates(
     events, facts = events_of(warehouse), facts_of(read_facts(warehouse))
     ground = Ground(events, facts, pictures_of(vectors, facts.index.tolist()), FEEDBACK, version_of(events))
     champion = champion_of(warehouse, registry, model_cache)
-    recipe = None if champion is None else champion.recipe
     if champion is not None and config.scope == "champion":
-        done = compete(ground, {champion.recipe.kind: champion.recipe}, champion=recipe, hybrid=champion.hybrid)
+        done = defend(ground, champion=champion.recipe, hybrid=champion.hybrid)
     else:
-        done = compete(ground, recipes_for(events, config), champion=recipe)
+        trials = config.trials if config.scope == "search" else 0
+        done = compete(ground, champion=champion.recipe if champion else None, trials=trials, seed=config.seed)
     logged = logged_round(registry, done, config, context.run.run_id, ground)
     picture = drawn_bars(done.trials)
     registry.add_files(logged.run_id, {"recall.png": picture})
@@ -121,13 +121,6 @@ def cf_candidates(
             "recall": shown(picture),
         }
     )
-
-
-def recipes_for(events: pd.DataFrame, config: Training) -> dict[str, Recipe]:
-    """The families that this catalogue allows; for a search, settings of them within the budget."""
-    families = possible(interaction_matrix(events, FEEDBACK))
-    recipes = {kind: Recipe(kind, parameters.as_dict()) for kind, parameters in families.items()}
-    return drawn(recipes, config.trials, seed=config.seed) if config.scope == "search" else recipes
 
 
 def logged_round(registry: ModelRegistry, done: Round, config: Training, run_id: str, ground: Ground) -> Logged:
@@ -148,10 +141,19 @@ def logged_round(registry: ModelRegistry, done: Round, config: Training, run_id:
         registry.log(
             EXPERIMENT,
             title=name,
-            parameters=_flat(trials.recipes[name]),
+            parameters=parameters_told(trials.recipes[name]),
             metrics={**contender.means, "latency_p99_ms": contender.latency_p99_ms, **worth},
             tags={**tags, "kind": contender.kind},
             curves={"recall_by_cut": done.curves[name]},
+            parent=parent.run_id,
+        )
+    for one in done.tried:
+        registry.log(
+            EXPERIMENT,
+            title=f"tried: {one.name}",
+            parameters=parameters_told(one.recipe),
+            metrics={"validation_ndcg_at_20": one.worth},
+            tags={**tags, "kind": one.recipe.kind, "stage": "tried"},
             parent=parent.run_id,
         )
     return parent
@@ -213,7 +215,7 @@ def drift_check(name: str, registry: ModelRegistry, champion: Champion | None, n
 
 def recent(events: pd.DataFrame) -> pd.DataFrame:
     """The events of the last four weeks before the last one."""
-    return events[events["occurred_at"] > events["occurred_at"].max() - RECENT]
+    return events.loc[events["occurred_at"] > events["occurred_at"].max() - RECENT]
 
 
 def invocation_of(instance: dg.DagsterInstance) -> str:
@@ -223,13 +225,19 @@ def invocation_of(instance: dg.DagsterInstance) -> str:
     return str(known["invocation_id"].value) if "invocation_id" in known else "not seen by this Dagster"
 
 
+def parameters_told(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as MLflow shows parameters; those of a blend's parts begin with their kind."""
+    told: dict[str, Any] = {"kind": recipe.kind}
+    if len(recipe.kinds) == 1:
+        return told | recipe.parts[0].as_dict()
+    for kind, part, weight in zip(recipe.kinds, recipe.parts, recipe.weights, strict=True):
+        told |= {f"{kind}_weight": weight, **{f"{kind}_{name}": value for name, value in part.as_dict().items()}}
+    return told
+
+
 def vars_of_feedback() -> dict[str, str]:
     """How events were weighed, for the record."""
     return {"half_life_days": str(FEEDBACK.half_life_days), "hide": str(FEEDBACK.hide), "report": str(FEEDBACK.report)}
-
-
-def _flat(recipe: Recipe) -> dict[str, str]:
-    return {"kind": recipe.kind, **{name: json.dumps(value)[:500] for name, value in recipe.parameters.items()}}
 
 
 def _bounds(values: tuple[float, ...]) -> tuple[float, float, float]:

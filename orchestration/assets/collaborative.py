@@ -20,7 +20,7 @@ from models.collaborative.features import Interactions, aligned, interaction_mat
 from models.collaborative.gate import CHECKS, Decision, Rules, decide
 from models.collaborative.hybrid import CF_WEIGHT
 from models.collaborative.model import Recommender
-from models.collaborative.tournament import fitted
+from models.collaborative.selection import cook
 from models.collaborative.trials import Trials
 from orchestration import promotion
 from orchestration.assets.candidates import (
@@ -29,11 +29,12 @@ from orchestration.assets.candidates import (
     drawn_bars,
     drift_check,
     newest_trials,
+    parameters_told,
     recent,
 )
 from orchestration.assets.people import SCIENTISTS
 from orchestration.failures import failing_by_class
-from orchestration.learning import FEEDBACK, HYBRID_DEPTHS, HYBRID_WEIGHTS, Champion, champion_of, events_of, version_of
+from orchestration.learning import FEEDBACK, Champion, champion_of, events_of, version_of
 from orchestration.pictures import shown, table
 from orchestration.registry import CF_MODEL, CHALLENGER, ModelRegistry, Registered
 from orchestration.resources import ModelCacheParam, RegistryParam, WarehouseParam
@@ -71,7 +72,7 @@ def cf_model(
     champion = champion_of(warehouse, registry, model_cache)
     recipe = trials.recipes[trials.chosen]
     warm = champion.model if champion is not None and champion.recipe == recipe else None
-    model = fitted(recipe, interactions, warm=warm)
+    model = cook(recipe, interactions, warm=warm)
     made = registered(registry, trials, model, events, interactions)
     evidence = trials.evidence(made.version, champion.version if champion else None)
     decision = decide(evidence, RULES)
@@ -93,7 +94,7 @@ def cf_model(
             "decision": kept.decision_id,
             "replay": f"soko model replay {kept.decision_id}",
             "mlflow": dg.MetadataValue.url(made.url),
-            "recipe": dg.MetadataValue.json(recipe.as_json()),
+            "recipe": dg.MetadataValue.json(recipe.as_dict()),
             "began_from": f"the factors of version {champion.version}" if champion and warm else "nothing",
             "shoppers": len(interactions.users),
             "products": len(interactions.items),
@@ -140,16 +141,12 @@ def registered(
     recipe, contender = trials.recipes[trials.chosen], trials.contenders[trials.chosen]
     popular = {f"popularity_{name}": value for name, value in trials.contenders["popular"].means.items()}
     hybrid = {f"hybrid_ndcg_{name}": value for name, value in trials.hybrid.measured.items()}
-    arrays = {HYBRID_DEPTHS: trials.hybrid.depths, HYBRID_WEIGHTS: trials.hybrid.weights}
     looks = profile_of_events(recent(events)).beside(scores_profile(model, interactions, events))
     return registry.register(
         CF_MODEL,
-        {**model.to_arrays(), **arrays},
+        {**model.to_arrays(), **trials.hybrid.to_arrays()},
         title=f"{trials.chosen} of {version_of(events)}",
-        parameters={
-            "kind": recipe.kind,
-            **{name: json.dumps(value)[:500] for name, value in recipe.parameters.items()},
-        },
+        parameters=parameters_told(recipe),
         metrics={**contender.means, **popular, **hybrid, "latency_p99_ms": contender.latency_p99_ms},
         tags={
             "kind": model.kind,
@@ -157,7 +154,7 @@ def registered(
             "watermark": events["occurred_at"].max().isoformat(),
             "judged_data_version": trials.data_version,
             "split_at": trials.split_at,
-            promotion.RECIPE: json.dumps(recipe.as_json()),
+            promotion.RECIPE: json.dumps(recipe.as_dict()),
         },
         description=(
             f"Recall@20 is {contender.means['recall_at_20']:.3f} on the time split, that of popularity "

@@ -56,7 +56,7 @@ def trained(registry, interest, arrays=None):
     """The version of a new model."""
     model = PopularModel(np.array([5, 7, 9]), np.array(interest, dtype=np.float32))
     told = {"parameters": {"factors": 3}, "metrics": {**MEANS, "recall_at_20": 0.5}, "description": "for a test"}
-    tags = {"data_version": "d1", "kind": "popular", "recipe": '{"kind": "popular", "parameters": {}}'}
+    tags = {"data_version": "d1", "kind": "popular", "recipe": '{"kinds": ["popular"], "parameters": [{}], "weights": [1.0]}'}
     return registry.register(CF_MODEL, arrays or model.to_arrays(), title="t", tags=tags, **told).version
 
 
@@ -65,7 +65,7 @@ def test_the_file_lies_ready_before_the_row_names_it_and_the_alias_follows(wareh
     done = promotion.put_before_shoppers(warehouse, registry, cache, version, now=NOW)
     assert published(warehouse, MODEL) == done
     assert cache.holds(done.details["sha256"])
-    assert (done.details["kind"], done.details["recipe"]["kind"]) == ("popular", "popular")
+    assert (done.details["kind"], done.details["recipe"]["kinds"]) == ("popular", ["popular"])
     assert registry.aliased(CF_MODEL, CHAMPION) == version
 
 
