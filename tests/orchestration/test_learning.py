@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import numpy as np
-import pandas as pd
 import pytest
 import sqlalchemy as sa
 
@@ -58,11 +58,9 @@ def tastes(seed=3, shoppers=90, days=60, swap=0):
         half = PRODUCTS // 2
         liked = 1 + np.arange(half) + half * ((shopper + swap) % 2)
         for day in range(0, days, 2):
-            at = pd.Timestamp(NOW) - pd.Timedelta(days=days - day - generator.random())
+            at = NOW - timedelta(days=days - day - float(generator.random()))
             kind = str(generator.choice(list(WEIGHTS), p=[0.6, 0.25, 0.1, 0.05]))
-            rows.append(
-                (f"u{shopper:03d}", int(generator.choice(liked)), kind, WEIGHTS[kind], "grid", at.to_pydatetime())
-            )
+            rows.append((f"u{shopper:03d}", int(generator.choice(liked)), kind, WEIGHTS[kind], "grid", at))
     return rows
 
 
@@ -121,7 +119,8 @@ def market(warehouse, mlflow_uri, milvus_uri, tmp_path):
             row |= {"content_hash": f"h{number}", "category": "Fabrics", "description": ""}
             connection.execute(sa.insert(products).values(**row, **seen))
             judged = {"product_id": number, "content_hash": f"h{number}", "verdict": "approved", "language": "sw"}
-            connection.execute(sa.insert(product_quality).values(**judged, reasons=[], rules_version="1", judged_at=NOW))
+            judged |= {"reasons": [], "rules_version": "1", "judged_at": NOW}
+            connection.execute(sa.insert(product_quality).values(**judged))
     waiting = pending(warehouse, "m1")
     drawn = normalised(np.random.default_rng(1).standard_normal((len(waiting), 768)).astype(np.float32))
     store(warehouse, "m1", waiting, drawn, now=NOW)
@@ -211,7 +210,7 @@ def test_a_weak_champion_gives_way_to_a_better_one_and_comes_back_by_one_command
         details = {**first.details, "recipe": weak.as_dict()}
         connection.execute(
             sa.text("update serving.publications set details = cast(:told as jsonb) where name = 'cf_model'"),
-            {"told": __import__("json").dumps(details)},
+            {"told": json.dumps(details)},
         )
     done = market.run(*LEARNING)
     assert done.success
@@ -226,7 +225,7 @@ def test_a_weak_champion_gives_way_to_a_better_one_and_comes_back_by_one_command
 def test_a_warm_retrain_keeps_the_recipe_and_its_weights(market):
     assert market.run(*LEARNING).success
     before = champion_of(market.warehouse, market.registry, market.cache)
-    market.events([*tastes(), *tastes(seed=9, days=4)])
+    market.events([*tastes(), *tastes(seed=9, shoppers=20, days=2)])
     done = market.run(*LEARNING, scope="champion")
     assert done.success
     after = champion_of(market.warehouse, market.registry, market.cache)

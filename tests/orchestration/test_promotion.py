@@ -56,7 +56,8 @@ def trained(registry, interest, arrays=None):
     """The version of a new model."""
     model = PopularModel(np.array([5, 7, 9]), np.array(interest, dtype=np.float32))
     told = {"parameters": {"factors": 3}, "metrics": {**MEANS, "recall_at_20": 0.5}, "description": "for a test"}
-    tags = {"data_version": "d1", "kind": "popular", "recipe": '{"kinds": ["popular"], "parameters": [{}], "weights": [1.0]}'}
+    recipe = json.dumps({"kinds": ["popular"], "parameters": [{}], "weights": [1.0]})
+    tags = {"data_version": "d1", "kind": "popular", "recipe": recipe}
     return registry.register(CF_MODEL, arrays or model.to_arrays(), title="t", tags=tags, **told).version
 
 
