@@ -215,7 +215,8 @@ def drift_check(name: str, registry: ModelRegistry, champion: Champion | None, n
 
 def recent(events: pd.DataFrame) -> pd.DataFrame:
     """The events of the last four weeks before the last one."""
-    return events.loc[events["occurred_at"] > events["occurred_at"].max() - RECENT]
+    lately: pd.DataFrame = events.loc[events["occurred_at"] > events["occurred_at"].max() - RECENT]
+    return lately
 
 
 def invocation_of(instance: dg.DagsterInstance) -> str:
@@ -246,10 +247,5 @@ def _bounds(values: tuple[float, ...]) -> tuple[float, float, float]:
 
 
 def _told(one: Moved) -> dict[str, str | float | bool]:
-    told = {
-        "feature": one.feature,
-        "measure": one.measure,
-        "value": round(one.value, 4),
-        "at most": round(one.limit, 4),
-    }
-    return {**told, "drifted": one.has_drifted}
+    told: dict[str, str | float | bool] = {"feature": one.feature, "measure": one.measure}
+    return told | {"value": round(one.value, 4), "at most": round(one.limit, 4), "drifted": one.has_drifted}
