@@ -53,8 +53,8 @@ class Rules:
         Shoppers below which a segment decides nothing: what ten of them did is noise.
     least_coverage, least_novelty
         Shares that must be kept; held against a champion only, since popularity covers next to nothing.
-    more_inequality
-        What the Gini coefficient of exposure over sellers may rise by.
+    more_inequality, fair_enough
+        What the Gini coefficient of exposure over sellers may rise by, and up to where it may whatever it was before.
     """
 
     least_shoppers: int = 20
@@ -65,6 +65,7 @@ class Rules:
     least_coverage: float = 0.75
     least_novelty: float = 0.85
     more_inequality: float = 0.05
+    fair_enough: float = 0.25
     latency_p99_ms: float = 100.0
 
     @classmethod
@@ -198,10 +199,10 @@ def _covers_the_catalog(evidence: Evidence, rules: Rules) -> Iterator[Reason]:
 
 def _fair_to_sellers(evidence: Evidence, rules: Rules) -> Iterator[Reason]:
     before = evidence.champion or evidence.popularity
-    value, bound = evidence.challenger.means["seller_gini"], before.means["seller_gini"] + rules.more_inequality
-    sentence = (
-        f"exposure over sellers has a Gini coefficient of {value:.3f}; at most {bound:.3f}, by that of {before.name}"
-    )
+    value = evidence.challenger.means["seller_gini"]
+    bound = max(before.means["seller_gini"] + rules.more_inequality, rules.fair_enough)
+    sentence = f"exposure over sellers has a Gini coefficient of {value:.3f}; at most {bound:.3f}"
+    sentence += f", beside {before.means['seller_gini']:.3f} of {before.name}"
     yield Reason("fair_to_sellers", value <= bound, sentence, value, bound)
 
 
