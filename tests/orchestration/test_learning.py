@@ -17,6 +17,7 @@ from marketplace.storage.embeddings import pending, store
 from marketplace.storage.index_builds import rebuild_index
 from marketplace.storage.model_cache import ModelCache
 from marketplace.storage.model_decisions import decision, decisions
+from marketplace.storage.publications import CHALLENGER as PUBLISHED_CHALLENGER
 from marketplace.storage.publications import MODEL, published
 from marketplace.storage.tables import (
     popular_products,
@@ -135,7 +136,7 @@ def market(warehouse, mlflow_uri, milvus_uri, tmp_path):
 
 
 def test_the_first_model_is_tried_gated_promoted_and_drawn(market):
-    done = market.run(*LEARNING, recommended)
+    done = market.run(*LEARNING, recommended, scope="search", trials=2)
     assert done.success
     checks = market.checks(done)
     assert {name for name in CHECKS if checks[name].passed} == set(CHECKS)
@@ -145,6 +146,7 @@ def test_the_first_model_is_tried_gated_promoted_and_drawn(market):
         market.registry.aliased(CF_MODEL, CHAMPION) == served.version == market.registry.aliased(CF_MODEL, CHALLENGER)
     )
     assert market.cache.holds(served.details["sha256"])
+    assert published(market.warehouse, PUBLISHED_CHALLENGER).details["sha256"] == served.details["sha256"]
     known = market.registry.version(CF_MODEL, served.version)
     assert (known.tags["verdict"], known.tags["against"]) == ("promoted", "nothing")
     assert known.metrics["recall_at_20"] > known.metrics["popularity_recall_at_20"]
