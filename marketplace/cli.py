@@ -20,16 +20,17 @@ from marketplace.settings import Settings
 
 # Where each command that needs more than the others is found, so that those do not load it.
 LOADED_LATE = {
-    "seller": ("ingestion.commands", "seller_app"),
-    "import": ("ingestion.commands", "import_app"),
-    "sync": ("ingestion.sync_command", "sync_app"),
-    "brake": ("ingestion.steering", "brake_app"),
-    "dead-letter": ("ingestion.steering", "dead_letter_app"),
-    "history": ("ingestion.steering", "history_app"),
-    "syncs": ("ingestion.steering", "syncs_app"),
-    "index": ("index_command", "index_app"),
-    "search": ("search.commands", "search_app"),
-    "experiment": ("experiments.commands", "experiment_app"),
+    "seller": ("marketplace.ingestion.commands", "seller_app"),
+    "import": ("marketplace.ingestion.commands", "import_app"),
+    "sync": ("marketplace.ingestion.sync_command", "sync_app"),
+    "brake": ("marketplace.ingestion.steering", "brake_app"),
+    "dead-letter": ("marketplace.ingestion.steering", "dead_letter_app"),
+    "history": ("marketplace.ingestion.steering", "history_app"),
+    "syncs": ("marketplace.ingestion.steering", "syncs_app"),
+    "index": ("marketplace.index_command", "index_app"),
+    "search": ("marketplace.search.commands", "search_app"),
+    "model": ("orchestration.model_command", "model_app"),
+    "experiment": ("marketplace.experiments.commands", "experiment_app"),
 }
 LEVEL_STYLES = {"ok": "green", "degraded": "yellow", "broken": "red"}
 
@@ -46,7 +47,7 @@ class Commands(TyperGroup):
         if cmd_name not in LOADED_LATE:
             return super().get_command(ctx, cmd_name)
         module, name = LOADED_LATE[cmd_name]
-        found = typer.main.get_command(getattr(import_module(f"marketplace.{module}"), name))
+        found = typer.main.get_command(getattr(import_module(module), name))
         found.name = cmd_name
         return found
 

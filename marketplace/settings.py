@@ -148,6 +148,11 @@ class Settings(BaseSettings):
         return (self.index_snapshots or self.artifacts_folder / "index").resolve()
 
     @property
+    def model_files_folder(self) -> Path:
+        """The folder of models that are or were served, by the hash of their content."""
+        return self.artifacts_folder / "models"
+
+    @property
     def artifacts_folder(self) -> Path:
         """The folder of pictures and models."""
         return (self.artifacts or self.home / "artifacts").resolve()

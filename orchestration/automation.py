@@ -87,7 +87,21 @@ check_index = dg.define_asset_job(
 retrain_recommendations = dg.define_asset_job(
     "retrain_recommendations",
     selection=MARTS | LEARNING,
-    description="Build the marts, train, compare with popularity, and publish recommendations if the model won.",
+    config={"ops": {"cf_candidates": {"config": {"scope": "champion"}}}},
+    description="Build the marts, train the champion's kind anew on them, and publish what it recommends if it passed.",
+    executor_def=dg.in_process_executor,
+)
+search_recommendations = dg.define_asset_job(
+    "search_recommendations",
+    selection=MARTS | LEARNING,
+    config={"ops": {"cf_candidates": {"config": {"scope": "search"}}}},
+    description="Build the marts, search all families of models for a better one, and publish it if it passed.",
+    executor_def=dg.in_process_executor,
+)
+draw_recommendations = dg.define_asset_job(
+    "draw_recommendations",
+    selection=dg.AssetSelection.assets("recommendations", "similar_products"),
+    description="Draw lists and neighbours anew with the model that is served, such as after a rollback.",
     executor_def=dg.in_process_executor,
 )
 judge_search = dg.define_asset_job(
@@ -104,6 +118,8 @@ JOBS = [
     check_index,
     judge_search,
     retrain_recommendations,
+    search_recommendations,
+    draw_recommendations,
 ]
 
 refresh_catalog_every_six_hours = dg.ScheduleDefinition(
@@ -115,13 +131,21 @@ refresh_catalog_every_six_hours = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="The heartbeat: every seller's catalogue four times a day, with all that follows from it.",
 )
-retrain_recommendations_nightly = dg.ScheduleDefinition(
-    name="retrain_recommendations_nightly",
+retrain_recommendations_every_six_hours = dg.ScheduleDefinition(
+    name="retrain_recommendations_every_six_hours",
     job=retrain_recommendations,
+    cron_schedule="0 3-21/6 * * *",  # between two heartbeats, so that neither waits for the other
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="The champion's kind with what shoppers did since, four times a day.",
+)
+search_recommendations_nightly = dg.ScheduleDefinition(
+    name="search_recommendations_nightly",
+    job=search_recommendations,
     cron_schedule="30 1 * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="A new model from the day's events, half past four in Nairobi.",
+    description="Every family of models on the day's events, half past four in Nairobi.",
 )
 check_index_daily = dg.ScheduleDefinition(
     name="check_index_daily",
@@ -131,7 +155,12 @@ check_index_daily = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Once a day: is the live index as Postgres says, does it find what it should, and a backup of it.",
 )
-SCHEDULES = [refresh_catalog_every_six_hours, retrain_recommendations_nightly, check_index_daily]
+SCHEDULES = [
+    refresh_catalog_every_six_hours,
+    retrain_recommendations_every_six_hours,
+    search_recommendations_nightly,
+    check_index_daily,
+]
 
 
 @dg.sensor(

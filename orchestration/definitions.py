@@ -4,6 +4,7 @@ import dagster as dg
 
 from marketplace.settings import Settings
 from orchestration.assets import (
+    candidates,
     catalog,
     collaborative,
     embedding,
@@ -13,6 +14,7 @@ from orchestration.assets import (
     marts,
     pictures,
     quality,
+    recommended,
     words,
 )
 from orchestration.automation import JOBS, SCHEDULES, SENSORS
@@ -41,9 +43,11 @@ def definitions_for(settings: Settings) -> dg.Definitions:
             events.leads,
             events.exposures,
             marts.marts_assets(),
+            candidates.interaction_matrix_asset,
+            candidates.cf_candidates,
             collaborative.cf_model,
             collaborative.cf_champion,
-            collaborative.recommendations,
+            recommended.recommended,
         ],
         asset_checks=[quality.product_expectations, quality.quality_expectations, index.recall_is_kept],
         jobs=JOBS,

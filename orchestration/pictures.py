@@ -10,6 +10,7 @@ import dagster as dg
 INK = "#1f2937"
 CLAY = "#c2410c"
 SAND = "#d6b48a"
+BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def bars(title: str, heights: Mapping[str, float], *, unit: str = "") -> bytes:
@@ -36,6 +37,26 @@ def histogram(title: str, values: Sequence[float], *, unit: str = "", log: bool 
         axes.set_xscale("log")
     axes.set_xlabel(unit)
     return _png(figure)
+
+
+def intervals(title: str, bounds: Mapping[str, tuple[float, float, float]], *, unit: str = "") -> bytes:
+    """A PNG with a horizontal bar per name, the largest mean on top; each is mean, low and high."""
+    figure, axes = _canvas(title, rows=len(bounds))
+    names = sorted(bounds, key=lambda name: bounds[name][0])
+    means = [bounds[name][0] for name in names]
+    below, above = (
+        [max(0.0, sign * (bounds[name][at] - bounds[name][0])) for name in names] for sign, at in ((-1, 1), (1, 2))
+    )
+    drawn = axes.barh(names, means, xerr=[below, above], color=CLAY, ecolor=INK, capsize=3)
+    axes.bar_label(drawn, labels=[f"{mean:.3g}" for mean in means], label_type="center", color="white")
+    axes.set_xlabel(unit)
+    return _png(figure)
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """One block per value, as high as it is beside the highest."""
+    highest = max(values, default=0)
+    return "".join(BLOCKS[round(value / highest * (len(BLOCKS) - 1))] if highest > 0 else BLOCKS[0] for value in values)
 
 
 def shown(png: bytes) -> dg.MarkdownMetadataValue:

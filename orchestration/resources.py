@@ -18,6 +18,7 @@ from marketplace.ingestion.sync import Ingestion
 from marketplace.ingestion.vision_judge import judge_from
 from marketplace.settings import Settings
 from marketplace.storage.images import Images
+from marketplace.storage.model_cache import ModelCache
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
 from models.embedding.encoder import Encoder
@@ -120,6 +121,7 @@ IngestionsParam = dg.ResourceParam[Ingestions]
 JudgesParam = dg.ResourceParam[Judges]
 JudgementsParam = dg.ResourceParam[Judgements]
 RegistryParam = dg.ResourceParam[ModelRegistry]
+ModelCacheParam = dg.ResourceParam[ModelCache]
 
 
 def resources_from(settings: Settings) -> dict[str, Any]:
@@ -135,5 +137,6 @@ def resources_from(settings: Settings) -> dict[str, Any]:
         "judges": Judges(settings),
         "judgements": Judgements(settings),
         "registry": ModelRegistry(settings.mlflow_tracking_uri),
+        "model_cache": ModelCache(settings.model_files_folder),
         "dbt": dbt_resource(settings.database_url.get_secret_value()),
     }

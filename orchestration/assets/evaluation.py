@@ -10,7 +10,7 @@ import dagster as dg
 from marketplace.errors import ArtifactUnavailable
 from models.retrieval.evaluation import LEAST_QUERIES, Moved
 from models.retrieval.metrics import DEPTH
-from orchestration.assets.collaborative import SCIENTISTS
+from orchestration.assets.people import SCIENTISTS
 from orchestration.failures import failing_by_class
 from orchestration.judging import (
     WORST_FALL,
@@ -147,7 +147,7 @@ def _logged(registry: ModelRegistry, outcome: Outcome) -> str:
             "report.md": table_of(report.rows).encode(),
             "ndcg.png": _drawn(outcome.answers),
         },
-    )
+    ).url
 
 
 def _told(answers: Answers, outcome: Outcome, url: str) -> dict[str, Any]:

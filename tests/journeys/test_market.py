@@ -43,7 +43,7 @@ def test_what_lacks_a_picture_waits_for_a_person_and_everything_else_is_approved
 
 
 def test_a_champion_is_promoted_and_every_shopper_is_served(market_run):
-    [published] = market_run.rows("select * from serving.publications")
+    [published] = market_run.rows("select * from serving.publications where name = 'recommendations'")
     assert published["details"]["model"].startswith("cf_als/")
     shoppers = market_run.rows("select count(distinct user_id) as n from serving.recommendations")
     known = market_run.rows("select count(distinct user_id) as n from marts.fct_interactions")

@@ -1,0 +1,3 @@
+"""Whose assets are whose."""
+
+SCIENTISTS = ["team:data-science"]
