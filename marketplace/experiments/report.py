@@ -154,7 +154,7 @@ def _judged(one: Comparison) -> str:
         return f"Stop {one.variant}: fewer {' and '.join(worse)} than the control."
     if better := [name for name, verdict in verdicts.items() if verdict > 0]:
         return f"{one.variant} is better: more {' and '.join(better)} than the control."
-    if not all(interval.is_known for interval in one.intervals.values()):
+    if not any(interval.is_known for interval in one.intervals.values()):
         return f"Too few shoppers yet to say anything of {one.variant}."
     return f"No difference between {one.variant} and the control is certain yet."
 

@@ -32,7 +32,7 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A difference of means, and between what it lies; the ends are infinite while there are too few shoppers."""
+    """A difference of means, and between what it lies; the ends are infinite while nobody can tell."""
 
     difference: float
     low: float
@@ -45,7 +45,7 @@ class Interval:
 
     @property
     def is_known(self) -> bool:
-        """Whether there were enough shoppers."""
+        """Whether there were enough shoppers, and any difference among them."""
         return isfinite(self.low) and isfinite(self.high)
 
 
@@ -63,6 +63,8 @@ def difference(control: Moments, treatment: Moments, *, alpha: float = 0.05, pla
         return Interval(found, -inf, inf)
     count = control.count + treatment.count
     variance = count * (control.variance / control.count + treatment.variance / treatment.count)
+    if variance == 0:  # nobody differs from anybody, as while nothing was bought: that tells nothing about who comes
+        return Interval(found, -inf, inf)
     radius = sqrt(variance) * _boundary(count, alpha, planned)
     return Interval(found, found - radius, found + radius)
 

@@ -26,6 +26,7 @@ from marketplace.storage.warehouse import Warehouse
 LATELY_DAYS = 30
 MOST_CANDIDATES = 200
 SEEN_DAYS = 14
+GUEST = "guest-"  # how the storefront names who has no account
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +157,11 @@ def impressions(warehouse: Warehouse, since: datetime) -> dict[int, int]:
 
 
 def shoppers_with_recommendations(warehouse: Warehouse, version: str, *, limit: int) -> list[tuple[str, str | None]]:
-    """Some shoppers of a published version, each with the category they care for most, None if unknown."""
+    """Some shoppers of a published version, each with the category they care for most, None if unknown; no guests."""
     columns = recommendations.c
     first = (
         sa.select(columns.user_id)
-        .where(columns.version == version, columns.rank == 1)
+        .where(columns.version == version, columns.rank == 1, ~columns.user_id.startswith(GUEST))
         .order_by(columns.user_id)
         .limit(limit)
     )

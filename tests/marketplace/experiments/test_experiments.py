@@ -81,6 +81,12 @@ def test_the_usual_interval_looked_at_as_often_would_cry_wolf() -> None:
     assert alarms / experiments > 0.2
 
 
+def test_figures_without_any_difference_among_shoppers_tell_nothing() -> None:
+    nothing_bought = difference(Moments(5_000, 0, 0), Moments(5_000, 0, 0))
+    assert (nothing_bought.verdict, nothing_bought.is_known) == (0, False)
+    assert difference(Moments(5_000, 0, 0), Moments(5_000, 1, 1)).is_known
+
+
 def test_a_real_difference_is_found_and_lies_in_its_interval() -> None:
     rng = np.random.default_rng(3)
     control, treatment = rng.random(4000) < 0.10, rng.random(4000) < 0.15
