@@ -21,7 +21,7 @@ dev: install chromium ## The same, and the API starts anew when its code changes
 	@$(BIN)/soko up --reload
 
 serve: install ## The API alone, on stores named by SOKO_ variables
-	@$(BIN)/uvicorn --factory serving.app:app_from_environment --host 127.0.0.1 --port $${PORT:-8000}
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/uvicorn --factory serving.app:app_from_environment --host 127.0.0.1 --port $${PORT:-8000}
 
 install: $(INSTALLED) ## The virtual environment with the locked packages
 

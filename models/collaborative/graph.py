@@ -14,15 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from marketplace.errors import InputRejected
-from models.collaborative.features import Interactions, positive_part
 from models.collaborative.model import Floats
+
+if TYPE_CHECKING:  # pandas is not where models are only read
+    from models.collaborative.features import Interactions
 
 BLOCK = 512
 
@@ -158,6 +160,8 @@ def fit_graph(interactions: Interactions, parameters: GraphParameters) -> GraphM
     InputRejected
         If there is nothing to learn from.
     """
+    from models.collaborative.features import positive_part
+
     walks = positive_part(interactions.matrix)
     if walks.nnz == 0:
         raise InputRejected("there are no interactions to train on")
