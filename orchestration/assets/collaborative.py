@@ -87,6 +87,7 @@ def cf_model(
         decision,
         RULES,
         version=made.version,
+        sha256=made.sha256,
         champion=champion.version if champion else None,
         run_id=context.run.run_id,
     )

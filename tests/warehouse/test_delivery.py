@@ -18,7 +18,7 @@ from marketplace.local.postgres import EmbeddedPostgres
 from marketplace.storage.events import record_interactions
 from marketplace.storage.warehouse import Warehouse
 from models.collaborative.blending import HybridWeights
-from models.collaborative.features import interaction_matrix
+from models.collaborative.features import interaction_matrix, interest
 from models.collaborative.serving_rows import Offered, personal_rows, popular_rows, together_rows
 from models.collaborative.training import CANDIDATES, fit
 from orchestration.learning import FEEDBACK, events_of, version_of
@@ -92,7 +92,7 @@ def test_the_matrix_and_its_version_are_the_same_however_events_came(delivered: 
     once, thrice = (events_of(one) for one in delivered)
     assert version_of(once) == version_of(thrice)
     here, there = interaction_matrix(once, FEEDBACK), interaction_matrix(thrice, FEEDBACK)
-    assert (here.matrix.data < 0).any()
+    assert (interest(once, FEEDBACK) < 0).any()
     assert np.array_equal(here.users, there.users)
     assert np.array_equal(here.items, there.items)
     for name in ("data", "indices", "indptr"):
@@ -106,8 +106,8 @@ def test_answers_are_the_same_however_events_came(delivered: tuple[Warehouse, Wa
     assert once["popular"]
 
 
-def answers(warehouse: Warehouse, kind: str) -> dict[str, list[dict[str, Any]]]:
-    """All that would be published by a model of that kind, learned from this market."""
+def answers(warehouse: Warehouse, kind: str) -> dict[str, list[Any]]:
+    """All that a model of that kind, learned from this market, scores and would have published."""
     events = events_of(warehouse)
     interactions = interaction_matrix(events, FEEDBACK)
     model = fit(interactions, CANDIDATES[kind])
@@ -116,6 +116,7 @@ def answers(warehouse: Warehouse, kind: str) -> dict[str, list[dict[str, Any]]]:
     nothing_alike = sp.csr_matrix((len(numbers), len(numbers)), dtype=np.float32)
     offered = [Offered(number, "", "") for number in numbers]
     return {
+        "scores": model.scores(interactions.matrix).tolist(),
         "personal": list(personal_rows(model, interactions, nothing_alike, alone, numbers)),
         "together": list(together_rows(model, numbers)),
         "popular": list(popular_rows(events, offered, events["occurred_at"].max())),
