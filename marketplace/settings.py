@@ -104,6 +104,11 @@ class Settings(BaseSettings):
         2000, ge=1, description="answers that wait at most to be recorded; more are counted as lost"
     )
 
+    spark_master: str = Field(
+        "",
+        description="master of the Spark that fits ALS, spark://host:7077 or local[2]; empty fits it on this machine",
+    )
+
     review_token: SecretStr = Field(
         SecretStr(""), description="what reviewers send as X-Soko-Token; production refuses reviews while it is empty"
     )

@@ -24,6 +24,7 @@ from orchestration.model_arrays import Arrays, arrays_of
 from orchestration.registry import CF_MODEL, ModelRegistry
 
 FEEDBACK = Feedback()
+MOST_EVENTS = 500  # of a shopper, the newest, as serving looks back on by default: a robot weighs no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Champion:
 def events_of(warehouse: Warehouse) -> pd.DataFrame:
     """Interactions: user_id, product_id, kind, weight, surface, occurred_at, and the country of the seller.
 
+    Of each shopper the newest, in an order that depends on what they say alone.
+
     Raises
     ------
     ArtifactUnavailable
@@ -49,6 +52,7 @@ def events_of(warehouse: Warehouse) -> pd.DataFrame:
     frame = pd.DataFrame(read_events(warehouse), columns=columns)
     if frame.empty:
         raise ArtifactUnavailable("marts.fct_interactions holds no interaction, so there is nothing to learn from")
+    frame = frame.groupby("user_id").tail(MOST_EVENTS).reset_index(drop=True)
     frame["occurred_at"] = pd.to_datetime(frame["occurred_at"], utc=True)
     frame["country"] = frame["product_id"].map(facts_of(read_facts(warehouse))["country"])
     return frame

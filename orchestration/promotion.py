@@ -6,6 +6,7 @@ and the next run or command mends the alias.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from datetime import datetime
@@ -27,6 +28,7 @@ from models.collaborative.gate import RULES_VERSION, Decision, Rules, decide
 from orchestration.model_arrays import arrays_of
 from orchestration.registry import CF_MODEL, CHAMPION, ModelRegistry
 
+SHA256 = "sha256"  # of the arrays that a ruling is about
 RECIPE = "recipe"  # the tag of a version: its kind and parameters, so that it can be trained again
 
 
@@ -40,7 +42,7 @@ def put_before_shoppers(
     NotFound
         If the register has no such version.
     ArtifactUnavailable
-        If its file was changed or cannot be read; what is served stays.
+        If its file was changed, is not the one that the gate judged, or cannot be read; what is served stays.
     """
     from models.collaborative.model import read_model
 
@@ -48,6 +50,9 @@ def put_before_shoppers(
     if RECIPE not in known.tags:
         raise ArtifactUnavailable(f"version {version} of {CF_MODEL} does not say how it was trained")
     content = registry.content(CF_MODEL, version)
+    judged = gate_decision_of(warehouse, CF_MODEL, version)
+    if judged is not None and judged.ruling.evidence.get(SHA256) != hashlib.sha256(content).hexdigest():
+        raise ArtifactUnavailable(f"the arrays of version {version} of {CF_MODEL} are not those that the gate judged")
     try:
         model = read_model(arrays_of(content))
     except InputRejected as error:
@@ -129,9 +134,16 @@ def mend_alias(warehouse: Warehouse, registry: ModelRegistry) -> str | None:
 
 
 def ruled(
-    evidence: Evidence, decision: Decision, rules: Rules, *, version: str, champion: str | None, run_id: str | None
+    evidence: Evidence,
+    decision: Decision,
+    rules: Rules,
+    *,
+    version: str,
+    sha256: str,
+    champion: str | None,
+    run_id: str | None,
 ) -> Ruling:
-    """The gate's decision as it is kept, with all that it was given."""
+    """The gate's decision as it is kept, with all that it was given, and the hash of the arrays it was about."""
     return Ruling(
         CF_MODEL,
         version,
@@ -139,7 +151,7 @@ def ruled(
         "gate",
         decision.verdict,
         [reason.as_json() for reason in decision.reasons],
-        {"evidence": evidence.as_json(), "rules": asdict(rules)},
+        {"evidence": evidence.as_json(), "rules": asdict(rules), SHA256: sha256},
         decision.rules_version,
         evidence.data_version,
         run_id,

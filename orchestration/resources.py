@@ -21,6 +21,8 @@ from marketplace.storage.images import Images
 from marketplace.storage.model_cache import ModelCache
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
+from models.collaborative.distributed import SparkAls
+from models.collaborative.training import LOCAL, Als
 from models.embedding.encoder import Encoder
 from models.embedding.loading import load_encoder
 from orchestration.judging import Judgements
@@ -122,6 +124,12 @@ JudgesParam = dg.ResourceParam[Judges]
 JudgementsParam = dg.ResourceParam[Judgements]
 RegistryParam = dg.ResourceParam[ModelRegistry]
 ModelCacheParam = dg.ResourceParam[ModelCache]
+AlsParam = dg.ResourceParam[Als]
+
+
+def als_of(settings: Settings) -> Als:
+    """Where the settings have ALS fitted: on this machine, or by Spark at a master."""
+    return SparkAls(settings.spark_master) if settings.spark_master else LOCAL
 
 
 def resources_from(settings: Settings) -> dict[str, Any]:
@@ -138,5 +146,6 @@ def resources_from(settings: Settings) -> dict[str, Any]:
         "judgements": Judgements(settings),
         "registry": ModelRegistry(settings.mlflow_tracking_uri),
         "model_cache": ModelCache(settings.model_files_folder),
+        "als": als_of(settings),
         "dbt": dbt_resource(settings.database_url.get_secret_value()),
     }

@@ -14,22 +14,6 @@ from marketplace.storage.tables import product_quality, products, sellers
 from marketplace.storage.warehouse import Warehouse
 
 
-def read_interactions(warehouse: Warehouse) -> list[tuple[str, int, str, float, datetime]]:
-    """User, product, kind, weight and instant of every interaction, oldest first; what is refused weighs nothing.
-
-    Raises
-    ------
-    ArtifactUnavailable
-        If the mart was not built yet.
-    """
-    statement = sa.text(
-        "select user_id, product_id, kind, weight, occurred_at from marts.fct_interactions"
-        " order by occurred_at, event_id"
-    )
-    with built(warehouse, "marts.fct_interactions") as connection:
-        return [(str(u), int(p), str(k), float(w), at) for u, p, k, w, at in connection.execute(statement)]
-
-
 def read_offered(warehouse: Warehouse) -> list[tuple[int, str]]:
     """Id and category of every product that may be recommended: live, in stock, not rejected; by id."""
     statement = (
@@ -75,14 +59,16 @@ class ProductFacts:
 def read_events(warehouse: Warehouse) -> list[tuple[str, int, str, float, str | None, datetime]]:
     """User, product, kind, weight, surface and instant of every interaction, oldest first.
 
+    Events of one instant are ordered by what they say and not by their id: of two equal ones either may have been kept.
+
     Raises
     ------
     ArtifactUnavailable
         If the mart was not built yet.
     """
     statement = sa.text(
-        "select user_id, product_id, kind, weight, surface, occurred_at "
-        "from marts.fct_interactions order by occurred_at, event_id"
+        "select user_id, product_id, kind, weight, surface, occurred_at from marts.fct_interactions "
+        """order by occurred_at, user_id collate "C", product_id, kind collate "C", surface collate "C", weight"""
     )
     with built(warehouse, "marts.fct_interactions") as connection:
         return [(str(u), int(p), str(k), float(w), s, at) for u, p, k, w, s, at in connection.execute(statement)]

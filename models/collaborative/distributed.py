@@ -12,6 +12,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,20 @@ from models.collaborative.features import Interactions
 from models.collaborative.model import FactorModel, FoldIn
 
 PARTITIONS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class SparkAls:
+    """ALS on the cluster of that master, in place of `LocalAls`; MLlib always begins anew."""
+
+    master: str
+    begins_warm: bool = False
+
+    def __call__(
+        self, interactions: Interactions, parameters: AlsParameters, *, warm: FactorModel | None = None
+    ) -> FactorModel:
+        """As `fit_als_on_spark`."""
+        return fit_als_on_spark(interactions, parameters, master=self.master)
 
 
 def fit_als_on_spark(

@@ -17,6 +17,7 @@ from models.collaborative.features import (
     Interactions,
     depths,
     interaction_matrix,
+    positive_part,
     split_by_time,
 )
 from models.collaborative.model import BLOCK, Floats, Recommender, top_items
@@ -263,7 +264,7 @@ def _beyond_accuracy(lists: NDArray[np.intp], exam: Examination) -> tuple[float,
     """Coverage, novelty, popularity bias, and the Gini of sellers."""
     shown = lists[:, :SHOWN]
     shown = shown[shown >= 0]
-    people = np.bincount(exam.past.matrix.indices, minlength=len(exam.past.items)).astype(np.float64)
+    people = np.bincount(positive_part(exam.past.matrix).indices, minlength=len(exam.past.items)).astype(np.float64)
     percentile = np.argsort(np.argsort(people, kind="stable"), kind="stable") / max(len(people) - 1, 1)
     surprise = -np.log2(np.maximum(people, 1) / max(len(exam.past.users), 1))
     sellers, place = np.unique(exam.sellers, return_inverse=True)

@@ -171,6 +171,7 @@ def _harms_no_segment(evidence: Evidence, rules: Rules) -> Iterator[Reason]:
     gains = _gains(evidence, "ndcg_at_20", before)
     held = np.array(before.ndcg_at_20, dtype=np.float64)
     judged = 0
+    # Intervals are not widened for many segments: a refusal by chance costs a night, a harm let through costs shoppers.
     for name, members in evidence.members():
         if len(members) < rules.least_of_segment:
             continue

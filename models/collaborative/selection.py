@@ -16,7 +16,7 @@ from models.collaborative.features import Interactions
 from models.collaborative.graph import GraphParameters
 from models.collaborative.linear import EaseParameters, ItemParameters
 from models.collaborative.model import BlendModel, Recommender
-from models.collaborative.training import FLOOR, Parameters, fit, parameters_of, possible
+from models.collaborative.training import FLOOR, LOCAL, Als, Parameters, begins_from, fit, parameters_of, possible
 
 BLENDED = 4  # of the best kinds, one of each, go into the blend
 Report = Callable[["Trial"], None]
@@ -69,7 +69,9 @@ class Trial:
         return float(self.judged.ndcg_at_20.mean())
 
 
-def search(exam: Examination, *, trials: int = 0, seed: int = 7, report: Report | None = None) -> list[Trial]:
+def search(
+    exam: Examination, *, trials: int = 0, seed: int = 7, report: Report | None = None, als: Als = LOCAL
+) -> list[Trial]:
     """Every candidate at its usual settings, and so many more of the kinds that did best; best first.
 
     Parameters
@@ -80,11 +82,13 @@ def search(exam: Examination, *, trials: int = 0, seed: int = 7, report: Report 
         How many settings to try beyond the usual ones.
     report
         Told of each trial when it is judged.
+    als
+        What fits the documented ALS.
     """
     done: list[Trial] = []
 
     def tried(kind: str, parameters: Parameters) -> None:
-        model = fit(exam.past, parameters)
+        model = fit(exam.past, parameters, als=als)
         done.append(Trial(kind, parameters, model, judge(model, exam)))
         if report is not None:
             report(done[-1])
@@ -116,18 +120,26 @@ def choose(trials: Sequence[Trial], exam: Examination) -> tuple[Recipe, float]:
     return Recipe(kinds, parts, blend.weights), worth
 
 
-def cook(recipe: Recipe, interactions: Interactions, *, warm: Recommender | None = None) -> Recommender:
+def cook(
+    recipe: Recipe, interactions: Interactions, *, warm: Recommender | None = None, als: Als = LOCAL
+) -> Recommender:
     """A model made by the recipe.
 
     Parameters
     ----------
     warm
         A model of the same recipe to begin from.
+    als
+        What fits the documented ALS.
     """
-    before = warm.parts if isinstance(warm, BlendModel) else (warm,) * len(recipe.parts)
-    before = before if len(before) == len(recipe.parts) else (None,) * len(recipe.parts)
-    made = [fit(interactions, part, warm=begin) for part, begin in zip(recipe.parts, before, strict=True)]
+    pairs = zip(recipe.parts, _before(recipe, warm), strict=True)
+    made = [fit(interactions, part, warm=begin, als=als) for part, begin in pairs]
     return made[0] if len(made) == 1 else BlendModel(tuple(made), recipe.weights)
+
+
+def is_warm(recipe: Recipe, warm: Recommender | None, als: Als = LOCAL) -> bool:
+    """Whether any part of the recipe begins from that model."""
+    return any(begins_from(part, begin, als) for part, begin in zip(recipe.parts, _before(recipe, warm), strict=True))
 
 
 def varied(parameters: Parameters, generator: np.random.Generator) -> Parameters:
@@ -136,6 +148,12 @@ def varied(parameters: Parameters, generator: np.random.Generator) -> Parameters
     names = sorted(moves)
     chosen = generator.choice(names, size=min(len(names), 1 + int(generator.integers(2))), replace=False)
     return replace(parameters, **{name: moves[name] for name in chosen.tolist()})
+
+
+def _before(recipe: Recipe, warm: Recommender | None) -> Sequence[Recommender | None]:
+    """What each part of the recipe may begin from."""
+    before: Sequence[Recommender | None] = warm.parts if isinstance(warm, BlendModel) else (warm,)
+    return before if len(before) == len(recipe.parts) else (None,) * len(recipe.parts)
 
 
 def _best_of_each(trials: Sequence[Trial]) -> list[Trial]:

@@ -112,7 +112,7 @@ def popular_rows(events: pd.DataFrame, offered: Sequence[Offered], now: datetime
     for one in sorted(offered, key=lambda one: (-interest.get(one.product_id, 0.0), one.product_id)):
         if one.product_id not in interest:
             break
-        for place in {*product(("", one.category), ("", one.city))}:
+        for place in dict.fromkeys(product(("", one.category), ("", one.city))):
             if ranks[place] < POPULAR:
                 ranks[place] += 1
                 score = float(interest[one.product_id])
@@ -132,7 +132,8 @@ def _ranked_rows(
 ) -> Iterator[dict[str, Any]]:
     mixed = blended(cf, visual, share)
     for place, columns in enumerate(top_items(mixed, PERSONAL)):
-        for rank, column in enumerate(columns[columns >= 0].tolist(), 1):
+        worth = columns[(columns >= 0) & (mixed[place, columns] > 0)]  # what nothing speaks for is no recommendation
+        for rank, column in enumerate(worth.tolist(), 1):
             yield {
                 "user_id": str(users[place]),
                 "rank": rank,

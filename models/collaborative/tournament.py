@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,7 +22,7 @@ from models.collaborative.hybrid import CF_WEIGHT
 from models.collaborative.model import Recommender, top_items
 from models.collaborative.selection import Recipe, Trial, choose, cook, search
 from models.collaborative.serving_rows import alike_matrix, alike_rows
-from models.collaborative.training import CANDIDATES
+from models.collaborative.training import CANDIDATES, LOCAL, Als
 from models.collaborative.trials import POPULARITY, Trials
 
 log = logging.getLogger(__name__)
@@ -34,6 +33,7 @@ TIMED = 100  # shoppers whose scores are timed one by one
 CHAMPION = "champion"
 UNKNOWN = "unknown"
 Pictures = Mapping[int, NDArray[np.float32]]
+Clock = Callable[[], float]  # seconds since some instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,14 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
+class Tools:
+    """What a round is done with: a clock that times answers, and what fits the documented ALS."""
+
+    clock: Clock
+    als: Als = LOCAL
+
+
+@dataclass(frozen=True, slots=True)
 class Tried:
     """A recipe that was tried on the end of the past, and its nDCG@20 there."""
 
@@ -95,7 +103,7 @@ class Choice:
     tried: tuple[Tried, ...] = ()
 
 
-def compete(ground: Ground, *, champion: Recipe | None, trials: int = 0, seed: int = 7) -> Round:
+def compete(ground: Ground, tools: Tools, *, champion: Recipe | None, trials: int = 0, seed: int = 7) -> Round:
     """What the best recipe of every family is worth; the one that was best on the end of the past is the chosen one.
 
     Parameters
@@ -111,10 +119,10 @@ def compete(ground: Ground, *, champion: Recipe | None, trials: int = 0, seed: i
         If the events cannot be split by time, or hold nothing to learn from.
     """
     with threadpool_limits(1, user_api="blas"):  # the families bring their own threads; two pools slow both down
-        return _judged_all(ground, chosen_among(ground, trials=trials, seed=seed), champion)
+        return _judged_all(ground, tools, chosen_among(ground, tools.als, trials=trials, seed=seed), champion)
 
 
-def defend(ground: Ground, *, champion: Recipe, hybrid: HybridWeights) -> Round:
+def defend(ground: Ground, tools: Tools, *, champion: Recipe, hybrid: HybridWeights) -> Round:
     """What the champion's recipe is worth on what happened since; it is the chosen one, with the weights it has.
 
     Raises
@@ -123,13 +131,13 @@ def defend(ground: Ground, *, champion: Recipe, hybrid: HybridWeights) -> Round:
         If the events cannot be split by time, or hold nothing to learn from.
     """
     with threadpool_limits(1, user_api="blas"):
-        return _judged_all(ground, Choice({champion.kind: champion}, champion.kind, hybrid), champion)
+        return _judged_all(ground, tools, Choice({champion.kind: champion}, champion.kind, hybrid), champion)
 
 
-def chosen_among(ground: Ground, *, trials: int, seed: int) -> Choice:
+def chosen_among(ground: Ground, als: Als = LOCAL, *, trials: int, seed: int) -> Choice:
     """The best recipe of each family and a blend of them, by their nDCG@20 on the end of the past."""
     exam = sampled(ground.examination(_past(ground.events)))
-    found = search(exam, trials=trials, seed=seed, report=_logged)
+    found = search(exam, trials=trials, seed=seed, report=_logged, als=als)
     recipe, worth = choose([trial for trial in found if trial.kind != POPULARITY], exam)
     best: dict[str, Recipe] = {}
     for trial in found:  # best first
@@ -139,7 +147,7 @@ def chosen_among(ground: Ground, *, trials: int, seed: int) -> Choice:
     tried = [Tried(f"{trial.kind} {_next(counted, trial.kind)}", recipe_of(trial), trial.worth) for trial in found]
     if recipe.kind not in counted:
         tried.append(Tried(recipe.kind, recipe, worth))
-    hybrid = _hybrid(cook(recipe, exam.past), ground.pictures, exam)
+    hybrid = _hybrid(cook(recipe, exam.past, als=als), ground.pictures, exam)
     return Choice(best, recipe.kind, hybrid, tuple(tried))
 
 
@@ -163,7 +171,10 @@ def days_of_the_future(events: pd.DataFrame) -> int:
 
 
 def mostly(events: pd.DataFrame, labels: pd.Series[str]) -> dict[str, str]:
-    """The label that most of the products have that each shopper turned to; of equally many the first by name."""
+    """The label that most of the products have that each shopper turned to; of equally many the first by name.
+
+    What a shopper refused says as much of where they are as what they liked.
+    """
     found = events["product_id"].map(labels).fillna(UNKNOWN).replace("", UNKNOWN)
     counted = events.groupby([events["user_id"], found.rename("label")]).size().rename("events").reset_index()
     ordered = counted.sort_values(["user_id", "events", "label"], ascending=[True, False, True])
@@ -199,10 +210,10 @@ def _past(events: pd.DataFrame) -> pd.DataFrame:
     return split_by_time(events, future_days=days_of_the_future(events)).past
 
 
-def _judged_all(ground: Ground, choice: Choice, champion: Recipe | None) -> Round:
+def _judged_all(ground: Ground, tools: Tools, choice: Choice, champion: Recipe | None) -> Round:
     exam = ground.examination(ground.events)
     held = named(choice.recipes, champion)
-    judged = {name: _judged(name, recipe, exam) for name, recipe in held.items()}
+    judged = {name: _judged(name, recipe, exam, tools) for name, recipe in held.items()}
     worth = {name: max((one.worth for one in choice.tried if one.recipe == held[name]), default=None) for name in held}
     trials = Trials(
         held,
@@ -228,8 +239,8 @@ def _next(counted: Counter[str], kind: str) -> int:
     return counted[kind]
 
 
-def _judged(name: str, recipe: Recipe, exam: Examination) -> tuple[Contender, tuple[float, ...]]:
-    model = cook(recipe, exam.past)
+def _judged(name: str, recipe: Recipe, exam: Examination, tools: Tools) -> tuple[Contender, tuple[float, ...]]:
+    model = cook(recipe, exam.past, als=tools.als)
     found = judge(model, exam)
     made = Contender(
         name,
@@ -237,7 +248,7 @@ def _judged(name: str, recipe: Recipe, exam: Examination) -> tuple[Contender, tu
         found.means(),
         rounded(found.ndcg_at_20),
         rounded(found.recall_at_20),
-        _latency_p99_ms(model, exam),
+        _latency_p99_ms(model, exam, tools.clock),
     )
     return made, _curve(found, exam)
 
@@ -250,13 +261,13 @@ def _curve(found: Judged, exam: Examination) -> tuple[float, ...]:
     return tuple((np.cumsum(hits, axis=1) / wanted).mean(axis=0).tolist()) if len(found.lists) else ()
 
 
-def _latency_p99_ms(model: Recommender, exam: Examination) -> float:
+def _latency_p99_ms(model: Recommender, exam: Examination, clock: Clock) -> float:
     seconds = []
     for row in range(min(TIMED, len(exam.users))):
         history = sp.csr_matrix(exam.histories[row])
-        started = time.perf_counter()
+        started = clock()
         top_items(model.scores(history), 20)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(clock() - started)
     return round(float(np.percentile(seconds, 99)) * 1000, 3) if seconds else 0.0
 
 

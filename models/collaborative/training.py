@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
+import numpy as np
+
+from marketplace.errors import InputRejected
 from models.collaborative.factors import (
     AlsParameters,
     BprParameters,
@@ -40,6 +43,39 @@ Parameters = (
     | PopularParameters
 )
 
+AlsOrScaled = TypeVar("AlsOrScaled", AlsParameters, ScaledAlsParameters)
+
+
+class Als(Protocol):
+    """Where the documented ALS is fitted."""
+
+    @property
+    def begins_warm(self) -> bool:
+        """Whether it can begin from an earlier model."""
+        ...
+
+    def __call__(
+        self, interactions: Interactions, parameters: AlsParameters, *, warm: FactorModel | None = None
+    ) -> FactorModel:
+        """The fitted model."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAls:
+    """ALS on this machine."""
+
+    begins_warm: bool = True
+
+    def __call__(
+        self, interactions: Interactions, parameters: AlsParameters, *, warm: FactorModel | None = None
+    ) -> FactorModel:
+        """As `fit_als`."""
+        return fit_als(interactions, parameters, warm=warm)
+
+
+LOCAL = LocalAls()
+WARM_ITERATIONS = 3  # of ALS that begins from the factors of an earlier model: from there it needs no more
 DEFAULT = "als"  # the documented one, 50 factors; always trained
 FLOOR = "popular"
 CANDIDATES: Mapping[str, Parameters] = MappingProxyType(
@@ -66,25 +102,29 @@ def possible(interactions: Interactions) -> dict[str, Parameters]:
     }
 
 
-def fit(interactions: Interactions, parameters: Parameters, *, warm: Recommender | None = None) -> Recommender:
+def fit(
+    interactions: Interactions, parameters: Parameters, *, warm: Recommender | None = None, als: Als = LOCAL
+) -> Recommender:
     """A model of the family that the parameters belong to.
 
     Parameters
     ----------
     warm
-        A model of the same family to begin from, where the family can.
+        A model of the same family to begin from, where the family can; few iterations do then.
+    als
+        What fits the documented ALS.
 
     Raises
     ------
     InputRejected
         If there is nothing to learn from, or the family cannot take so many items.
     """
-    factors = warm if isinstance(warm, FactorModel) else None
+    factors = warm if isinstance(warm, FactorModel) and begins_from(parameters, warm, als) else None
     match parameters:
         case AlsParameters():
-            return fit_als(interactions, parameters, warm=factors)
+            return als(interactions, _fewer(parameters, factors), warm=factors)
         case ScaledAlsParameters():
-            return fit_scaled_als(interactions, parameters, warm=factors)
+            return fit_scaled_als(interactions, _fewer(parameters, factors), warm=factors)
         case BprParameters():
             return fit_bpr(interactions, parameters)
         case ItemParameters():
@@ -97,6 +137,14 @@ def fit(interactions: Interactions, parameters: Parameters, *, warm: Recommender
             return PopularModel(interactions.items, popularity(interactions))
 
 
+def begins_from(parameters: Parameters, warm: Recommender | None, als: Als = LOCAL) -> bool:
+    """Whether a fit with these parameters begins from that model, rather than from nothing."""
+    if not isinstance(parameters, AlsParameters | ScaledAlsParameters) or not isinstance(warm, FactorModel):
+        return False
+    can_begin = als.begins_warm or isinstance(parameters, ScaledAlsParameters)
+    return can_begin and warm.item_factors.shape[1] == parameters.factors
+
+
 def parameters_of(kind: str, values: Mapping[str, Any]) -> Parameters:
     """The parameters of a kind with some values changed, as kept with a run.
 
@@ -105,10 +153,6 @@ def parameters_of(kind: str, values: Mapping[str, Any]) -> Parameters:
     InputRejected
         If the kind or a name is not known.
     """
-    from dataclasses import fields, replace
-
-    from marketplace.errors import InputRejected
-
     if kind not in CANDIDATES:
         raise InputRejected(f"models of kind {kind} are not known; there are {', '.join(CANDIDATES)}")
     known = {field.name for field in fields(CANDIDATES[kind])}
@@ -119,6 +163,10 @@ def parameters_of(kind: str, values: Mapping[str, Any]) -> Parameters:
 
 def popularity(interactions: Interactions) -> Floats:
     """The summed interest in each item, (items,)."""
-    import numpy as np
-
     return np.asarray(interactions.matrix.sum(axis=0), dtype=np.float32).ravel()
+
+
+def _fewer(parameters: AlsOrScaled, warm: FactorModel | None) -> AlsOrScaled:
+    if warm is None:
+        return parameters
+    return replace(parameters, iterations=min(parameters.iterations, WARM_ITERATIONS))

@@ -43,6 +43,11 @@ class Trials:
     split_at: str
     hybrid: HybridWeights
 
+    @property
+    def champion_recipe(self) -> Recipe | None:
+        """The recipe of the champion that the others were judged beside, None before the first."""
+        return None if self.champion is None else self.recipes[self.champion]
+
     def evidence(self, version: str, champion_version: str | None) -> Evidence:
         """What the gate is given about the chosen one, as that version of the registry."""
         champion = None

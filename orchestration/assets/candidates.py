@@ -15,14 +15,14 @@ from models.collaborative.drift import Moved, Profile, moved, profile_of_events
 from models.collaborative.evaluation import bootstrap_interval
 from models.collaborative.features import interaction_matrix
 from models.collaborative.selection import Recipe
-from models.collaborative.tournament import Ground, Round, compete, defend
+from models.collaborative.tournament import Ground, Round, Tools, compete, defend
 from models.collaborative.trials import Trials
 from orchestration.assets.people import SCIENTISTS
 from orchestration.failures import failing_by_class
 from orchestration.learning import FEEDBACK, Champion, champion_of, events_of, facts_of, pictures_of, version_of
 from orchestration.pictures import intervals, shown, sparkline, table
 from orchestration.registry import Logged, ModelRegistry
-from orchestration.resources import ModelCacheParam, RegistryParam, VectorsParam, WarehouseParam
+from orchestration.resources import AlsParam, ModelCacheParam, RegistryParam, VectorsParam, WarehouseParam
 
 EXPERIMENT = "cf_candidates"
 TRIALS_FILE = "trials.json"
@@ -94,17 +94,19 @@ def cf_candidates(
     registry: RegistryParam,
     vectors: VectorsParam,
     model_cache: ModelCacheParam,
+    als: AlsParam,
 ) -> dg.MaterializeResult:
     """Every family of models on the past of a time split, judged on the same future. One row per model."""
     started = time.monotonic()
     events, facts = events_of(warehouse), facts_of(read_facts(warehouse))
     ground = Ground(events, facts, pictures_of(vectors, facts.index.tolist()), FEEDBACK, version_of(events))
     champion = champion_of(warehouse, registry, model_cache)
+    tools = Tools(time.perf_counter, als)
     if champion is not None and config.scope == "champion":
-        done = defend(ground, champion=champion.recipe, hybrid=champion.hybrid)
+        done = defend(ground, tools, champion=champion.recipe, hybrid=champion.hybrid)
     else:
         trials = config.trials if config.scope == "search" else 0
-        done = compete(ground, champion=champion.recipe if champion else None, trials=trials, seed=config.seed)
+        done = compete(ground, tools, champion=champion.recipe if champion else None, trials=trials, seed=config.seed)
     logged = logged_round(registry, done, config, context.run.run_id, ground)
     picture = drawn_bars(done.trials)
     registry.add_files(logged.run_id, {"recall.png": picture})

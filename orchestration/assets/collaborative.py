@@ -20,7 +20,7 @@ from models.collaborative.features import Interactions, aligned, interaction_mat
 from models.collaborative.gate import CHECKS, Decision, Rules, decide
 from models.collaborative.hybrid import CF_WEIGHT
 from models.collaborative.model import Recommender
-from models.collaborative.selection import cook
+from models.collaborative.selection import cook, is_warm
 from models.collaborative.trials import Trials
 from orchestration import promotion
 from orchestration.assets.candidates import (
@@ -37,7 +37,7 @@ from orchestration.failures import failing_by_class
 from orchestration.learning import FEEDBACK, Champion, champion_of, events_of, version_of
 from orchestration.pictures import shown, table
 from orchestration.registry import CF_MODEL, CHALLENGER, ModelRegistry, Registered
-from orchestration.resources import ModelCacheParam, RegistryParam, WarehouseParam
+from orchestration.resources import AlsParam, ModelCacheParam, RegistryParam, WarehouseParam
 
 SCORES_AS_BEFORE = "scores_are_as_they_were"
 MOST_SCORED = 500  # shoppers whose scores tell how scores spread
@@ -60,7 +60,11 @@ RULES = Rules()
 )
 @failing_by_class
 def cf_model(
-    context: dg.AssetExecutionContext, warehouse: WarehouseParam, registry: RegistryParam, model_cache: ModelCacheParam
+    context: dg.AssetExecutionContext,
+    warehouse: WarehouseParam,
+    registry: RegistryParam,
+    model_cache: ModelCacheParam,
+    als: AlsParam,
 ) -> dg.MaterializeResult:
     """The chosen recipe, trained on everything, and what the gate says of it. One version per training."""
     started = time.monotonic()
@@ -70,9 +74,11 @@ def cf_model(
     events = events_of(warehouse)
     interactions = interaction_matrix(events, FEEDBACK)
     champion = champion_of(warehouse, registry, model_cache)
+    if champion is not None and trials.champion_recipe != champion.recipe:
+        raise ArtifactUnavailable(f"version {champion.version} was not among the trials; materialise cf_candidates")
     recipe = trials.recipes[trials.chosen]
     warm = champion.model if champion is not None and champion.recipe == recipe else None
-    model = cook(recipe, interactions, warm=warm)
+    model = cook(recipe, interactions, warm=warm, als=als)
     made = registered(registry, trials, model, events, interactions)
     evidence = trials.evidence(made.version, champion.version if champion else None)
     decision = decide(evidence, RULES)
@@ -81,6 +87,7 @@ def cf_model(
         decision,
         RULES,
         version=made.version,
+        sha256=made.sha256,
         champion=champion.version if champion else None,
         run_id=context.run.run_id,
     )
@@ -95,7 +102,7 @@ def cf_model(
             "replay": f"soko model replay {kept.decision_id}",
             "mlflow": dg.MetadataValue.url(made.url),
             "recipe": dg.MetadataValue.json(recipe.as_dict()),
-            "began_from": f"the factors of version {champion.version}" if champion and warm else "nothing",
+            "began_from": f"version {champion.version}" if champion and is_warm(recipe, warm, als) else "nothing",
             "shoppers": len(interactions.users),
             "products": len(interactions.items),
             "interactions": len(events),

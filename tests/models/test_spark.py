@@ -9,11 +9,16 @@ import pandas as pd
 import pytest
 
 from marketplace.errors import ConfigurationError, InputRejected
-from models.collaborative.distributed import fit_als_on_spark
+from marketplace.settings import Settings
+from models.collaborative.distributed import SparkAls, fit_als_on_spark
 from models.collaborative.evaluation import examination, judge
 from models.collaborative.factors import AlsParameters, fit_als
 from models.collaborative.features import Interactions
+from models.collaborative.linear import ItemParameters
 from models.collaborative.model import read_model
+from models.collaborative.selection import Recipe, cook, is_warm
+from models.collaborative.training import LocalAls
+from orchestration.resources import als_of
 
 pytest.importorskip("pyspark", reason="pip install 'soko[spark]' to train on Spark")
 if shutil.which("java") is None:
@@ -58,6 +63,22 @@ def test_spark_fits_the_model_that_one_machine_fits_within_tolerance():
     history = exam.histories[0]
     scores = there.scores(history)[0]
     assert there.shares(history, int(scores.argmax())).sum() == pytest.approx(scores.max(), rel=1e-3)
+
+
+def test_recipes_are_cooked_on_spark_where_the_settings_say_so():
+    past = examination(tastes()).past
+    parameters = AlsParameters(factors=4, regularization=0.01, iterations=3)
+    recipe = Recipe(("als", "item_cosine"), (parameters, ItemParameters()), (0.5, 0.5))
+    there = als_of(Settings(_env_file=None, spark_master=LOCAL))
+    here = als_of(Settings(_env_file=None))
+    assert (there, here) == (SparkAls(LOCAL), LocalAls())
+    direct = fit_als_on_spark(past, parameters, master=LOCAL)
+    made = cook(recipe, past, als=there)
+    assert np.allclose(made.parts[0].item_factors, direct.item_factors, atol=1e-3)
+    assert made.parts[0].fold == direct.fold
+    assert cook(recipe, past, als=here).parts[0].fold != direct.fold
+    assert not is_warm(recipe, made, there)
+    assert is_warm(recipe, made, here)
 
 
 def test_a_cluster_that_is_not_there_is_named():

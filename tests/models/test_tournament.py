@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -14,11 +15,13 @@ from models.collaborative.factors import AlsParameters
 from models.collaborative.features import Feedback
 from models.collaborative.gate import decide
 from models.collaborative.selection import Recipe
-from models.collaborative.tournament import Ground, compete, days_of_the_future, defend, mostly, sampled
+from models.collaborative.tournament import Ground, Tools, compete, days_of_the_future, defend, mostly, sampled
 from models.collaborative.trials import Trials
 
 DAY = pd.Timestamp("2026-10-01", tz="UTC")
 PRODUCTS = 30
+TICKS = itertools.count()
+TOOLS = Tools(lambda: next(TICKS) / 1000)  # every answer takes a millisecond
 WEAK = Recipe(("als",), (AlsParameters(factors=1, iterations=1, regularization=1e6),), (1.0,))
 
 
@@ -45,7 +48,7 @@ def ground(shoppers=60, days=48, seed=3):
 
 @pytest.fixture(scope="module")
 def done():
-    return compete(ground(), champion=WEAK)
+    return compete(ground(), TOOLS, champion=WEAK)
 
 
 def test_all_families_are_judged_on_the_same_shoppers_and_the_best_is_chosen_before(done):
@@ -54,6 +57,7 @@ def test_all_families_are_judged_on_the_same_shoppers_and_the_best_is_chosen_bef
     assert trials.chosen == max(trials.validation, key=trials.validation.__getitem__)
     assert {len(one.ndcg_at_20) for one in trials.contenders.values()} == {len(trials.shoppers)}
     assert trials.contenders[trials.chosen].means["ndcg_at_20"] > trials.contenders["popular"].means["ndcg_at_20"]
+    assert {one.latency_p99_ms for one in trials.contenders.values()} == {1.0}
     assert set(trials.segments) == {"depth", "market", "language"}
     for name, curve in done.curves.items():
         assert curve[-1] == pytest.approx(trials.contenders[name].means["recall_at_20"])
@@ -64,8 +68,8 @@ def test_a_good_one_passes_the_gate_beside_a_weak_champion_and_the_weak_one_does
     better = decide(done.trials.evidence("2", "1"))
     assert better.verdict == "promoted", better.against
     held = done.trials.recipes[done.trials.chosen]
-    turned = compete(ground(), champion=held).trials
-    weak = defend(ground(), champion=WEAK, hybrid=turned.hybrid).trials.contenders["als"]
+    turned = compete(ground(), TOOLS, champion=held).trials
+    weak = defend(ground(), TOOLS, champion=WEAK, hybrid=turned.hybrid).trials.contenders["als"]
     refused = decide(
         Trials(
             **{
@@ -80,7 +84,7 @@ def test_a_good_one_passes_the_gate_beside_a_weak_champion_and_the_weak_one_does
 
 def test_the_champion_alone_is_tried_with_the_weights_it_has():
     weights = HybridWeights(np.array([0, 5]), np.array([0.2, 0.9]), {})
-    found = defend(ground(), champion=WEAK, hybrid=weights)
+    found = defend(ground(), TOOLS, champion=WEAK, hybrid=weights)
     assert set(found.trials.contenders) == {"als", "popular"}
     assert (found.trials.chosen, found.trials.champion, found.trials.validation) == ("als", "als", {})
     assert found.trials.hybrid == weights

@@ -32,12 +32,13 @@ from marketplace.storage.warehouse import Warehouse
 from models.collaborative.factors import AlsParameters
 from models.collaborative.gate import CHECKS
 from models.collaborative.selection import Recipe
+from models.collaborative.training import LOCAL, Als
 from models.embedding.vectors import normalised
 from orchestration import promotion
 from orchestration.assets.candidates import cf_candidates, interaction_matrix_asset
 from orchestration.assets.collaborative import cf_champion, cf_model
 from orchestration.assets.recommended import recommended
-from orchestration.learning import champion_of
+from orchestration.learning import MOST_EVENTS, champion_of, events_of, version_of
 from orchestration.registry import CF_MODEL, CHALLENGER, CHAMPION, ModelRegistry
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -73,6 +74,7 @@ class Market:
     registry: ModelRegistry
     cache: ModelCache
     vectors: Vectors
+    als: Als = LOCAL
 
     def events(self, rows):
         with self.warehouse.begin() as connection:
@@ -89,6 +91,7 @@ class Market:
             "registry": self.registry,
             "model_cache": self.cache,
             "vectors": self.vectors,
+            "als": self.als,
         }
         told = {"ops": {"cf_candidates": {"config": config}}} if config else None
         return dg.materialize(list(assets), resources=resources, run_config=told, raise_on_error=False)
@@ -237,6 +240,48 @@ def test_a_warm_retrain_keeps_the_recipe_and_its_weights(market):
     checks = market.checks(done)
     assert checks["looks_as_the_champion_knew_it"].passed
     assert checks["scores_are_as_they_were"].passed
+
+
+def test_a_model_is_not_judged_by_trials_that_left_out_the_champion(market):
+    assert market.run(interaction_matrix_asset, cf_candidates).success  # before there is a champion
+    assert market.run(cf_model, cf_champion).success
+    before = market.served()
+    assert not market.run(cf_model, cf_champion).success
+    assert market.served() == before
+
+
+def test_a_robot_weighs_no_more_than_a_busy_shopper(market):
+    robot = [("robot", 1 + number % 9, "view", 1.0, "grid", NOW - timedelta(seconds=number)) for number in range(5000)]
+    market.events([*tastes(), *robot])
+    events = events_of(market.warehouse)
+    mine = events.loc[events["user_id"] == "robot"]
+    assert len(mine) == MOST_EVENTS
+    assert mine["occurred_at"].min() == NOW - timedelta(seconds=MOST_EVENTS - 1)
+    assert len(events) == len(tastes()) + MOST_EVENTS
+
+
+def test_events_are_the_same_data_whatever_their_ids_and_their_order(market):
+    rows = [(*row[:-1], NOW - timedelta(days=number % 20)) for number, row in enumerate(tastes())]
+    market.events(rows)
+    before = version_of(events_of(market.warehouse))
+    market.events(rows[::-1])
+    assert version_of(events_of(market.warehouse)) == before
+    market.events(rows[1:])
+    assert version_of(events_of(market.warehouse)) != before
+
+
+def test_a_shopper_who_only_refused_is_known_and_shown_what_is_popular(market):
+    refused = [("sour", number, kind, 0.0, "grid", NOW) for number, kind in ((1, "hide"), (2, "hide"), (3, "report"))]
+    market.events([*tastes(), *refused])
+    done = market.run(*LEARNING, recommended)
+    assert done.success
+    assert market.checks(done)["every_shopper_is_served"].passed
+    matrix = done.asset_materializations_for_node("interaction_matrix")[0].metadata
+    assert (matrix["dagster/row_count"].value, matrix["negative"].value) == (91, 3)
+    with market.warehouse.begin() as connection:
+        listed = set(connection.scalars(sa.select(recommendations.c.user_id)))
+    assert len(listed) == 90
+    assert "sour" not in listed
 
 
 def test_drift_is_told_and_stops_nothing(market):

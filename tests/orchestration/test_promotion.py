@@ -41,14 +41,16 @@ def contender(name, gain, count=60):
     return Contender(name, "als", MEANS | {"recall_at_20": gain, "ndcg_at_20": gain}, gains, gains, 2.0)
 
 
-def judged(warehouse, version, gain, champion=None):
+def judged(warehouse, version, gain, champion=None, sha256="a" * 64):
     """The gate's ruling about a version whose every shopper has this gain."""
     count = 60
     rival = contender("1", champion) if champion is not None else None
     segments = {"depth": ("light",) * count}
     shoppers = hashed([str(number) for number in range(count)])
     evidence = Evidence(contender(version, gain), rival, contender("popularity", 0.1), shoppers, segments, "d1", "s1")
-    ruling = promotion.ruled(evidence, decide(evidence), Rules(), version=version, champion=None, run_id=None)
+    ruling = promotion.ruled(
+        evidence, decide(evidence), Rules(), version=version, sha256=sha256, champion=None, run_id=None
+    )
     return keep_decision(warehouse, ruling, now=NOW)
 
 
@@ -59,6 +61,18 @@ def trained(registry, interest, arrays=None):
     recipe = json.dumps({"kinds": ["popular"], "parameters": [{}], "weights": [1.0]})
     tags = {"data_version": "d1", "kind": "popular", "recipe": recipe}
     return registry.register(CF_MODEL, arrays or model.to_arrays(), title="t", tags=tags, **told).version
+
+
+def digest_of(registry, version):
+    return registry.version(CF_MODEL, version).tags["sha256"]
+
+
+def test_arrays_that_the_gate_did_not_judge_are_refused_whatever_the_register_says(warehouse, registry, cache):
+    first, second = trained(registry, [1, 2, 3]), trained(registry, [3, 2, 1])
+    judged(warehouse, first, 0.5, sha256=digest_of(registry, second))
+    with pytest.raises(ArtifactUnavailable, match="not those that the gate judged"):
+        promotion.put_before_shoppers(warehouse, registry, cache, first, now=NOW)
+    assert published(warehouse, MODEL) is None
 
 
 def test_the_file_lies_ready_before_the_row_names_it_and_the_alias_follows(warehouse, registry, cache):
@@ -107,7 +121,7 @@ def test_a_version_that_the_gate_refused_is_promoted_only_by_force_and_with_a_re
     asked = {"by": "asha", "because": "", "force": False, "now": NOW}
     with pytest.raises(Conflict, match="never judged"):
         promotion.promote_by_hand(warehouse, registry, cache, version, **asked)
-    judged(warehouse, version, 0.05)
+    judged(warehouse, version, 0.05, sha256=digest_of(registry, version))
     with pytest.raises(Conflict, match=r"refused version .* beside popularity"):
         promotion.promote_by_hand(warehouse, registry, cache, version, **asked)
     with pytest.raises(InputRejected, match="needs a reason"):
@@ -156,7 +170,8 @@ def soko(database_url, mlflow_uri, tmp_path, monkeypatch):
 
 def test_the_commands_list_compare_promote_roll_back_and_replay(warehouse, registry, soko):
     first, second = trained(registry, [1, 2, 3]), trained(registry, [3, 2, 1])
-    one, other = judged(warehouse, first, 0.4), judged(warehouse, second, 0.5, champion=0.4)
+    one = judged(warehouse, first, 0.4, sha256=digest_of(registry, first))
+    other = judged(warehouse, second, 0.5, champion=0.4, sha256=digest_of(registry, second))
     assert soko("promote", first).exit_code == 0
     told = soko("promote", second)
     assert f"version {second} is served; before it was {first}" in told.output

@@ -9,12 +9,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from marketplace.events.interactions import Interaction
 from marketplace.local.postgres import EmbeddedPostgres
 from marketplace.storage.events import record_interactions
 from marketplace.storage.warehouse import Warehouse
+from models.collaborative.blending import HybridWeights
+from models.collaborative.features import interaction_matrix, interest
+from models.collaborative.serving_rows import Offered, personal_rows, popular_rows, together_rows
+from models.collaborative.training import CANDIDATES, fit
+from orchestration.learning import FEEDBACK, events_of, version_of
 from tests.warehouse import world
 from tests.warehouse.dbt_command import Dbt
 
@@ -79,3 +86,38 @@ def test_marts_are_the_same_however_events_came(delivered: tuple[Warehouse, Ware
             for one in delivered
         )
         assert (once - thrice, thrice - once) == (Counter(), Counter()), table
+
+
+def test_the_matrix_and_its_version_are_the_same_however_events_came(delivered: tuple[Warehouse, Warehouse]) -> None:
+    once, thrice = (events_of(one) for one in delivered)
+    assert version_of(once) == version_of(thrice)
+    here, there = interaction_matrix(once, FEEDBACK), interaction_matrix(thrice, FEEDBACK)
+    assert (interest(once, FEEDBACK) < 0).any()
+    assert np.array_equal(here.users, there.users)
+    assert np.array_equal(here.items, there.items)
+    for name in ("data", "indices", "indptr"):
+        assert np.array_equal(getattr(here.matrix, name), getattr(there.matrix, name)), name
+
+
+@pytest.mark.parametrize("kind", CANDIDATES)
+def test_answers_are_the_same_however_events_came(delivered: tuple[Warehouse, Warehouse], kind: str) -> None:
+    once, thrice = (answers(one, kind) for one in delivered)
+    assert once == thrice
+    assert once["popular"]
+
+
+def answers(warehouse: Warehouse, kind: str) -> dict[str, list[Any]]:
+    """All that a model of that kind, learned from this market, scores and would have published."""
+    events = events_of(warehouse)
+    interactions = interaction_matrix(events, FEEDBACK)
+    model = fit(interactions, CANDIDATES[kind])
+    numbers = interactions.items.tolist()
+    alone = HybridWeights(np.array([0]), np.array([1.0]), {})
+    nothing_alike = sp.csr_matrix((len(numbers), len(numbers)), dtype=np.float32)
+    offered = [Offered(number, "", "") for number in numbers]
+    return {
+        "scores": model.scores(interactions.matrix).tolist(),
+        "personal": list(personal_rows(model, interactions, nothing_alike, alone, numbers)),
+        "together": list(together_rows(model, numbers)),
+        "popular": list(popular_rows(events, offered, events["occurred_at"].max())),
+    }
