@@ -13,9 +13,8 @@ import numpy as np
 from marketplace.errors import ArtifactUnavailable, ConfigurationError, MarketplaceError, StoreUnreachable
 from marketplace.settings import Settings
 from marketplace.storage.experiments import running_experiment
-from marketplace.storage.model_files import CHALLENGER
 from marketplace.storage.notices import Notices
-from marketplace.storage.publications import Publication, published
+from marketplace.storage.publications import CHALLENGER, Publication, published
 from marketplace.storage.standing import (
     Likenesses,
     Popular,
@@ -101,7 +100,7 @@ class Builder:
         self._warehouse = warehouse
         self._vectors = vectors
         self._on_built = on_built
-        folder = settings.artifacts_folder / "models"
+        folder = settings.model_files_folder
         self._champion = ModelKeeper(warehouse, folder, settings.mlflow_tracking_uri)
         self._challenger = ModelKeeper(warehouse, folder, settings.mlflow_tracking_uri, CHALLENGER)
         self._wake, self._stop = Event(), Event()
