@@ -118,6 +118,14 @@ def loaded_model(version: ModelVersion, arrays: Mapping[str, NDArray[Any]]) -> L
     InputRejected
         If they make no model, or its weights of the hybrid make no sense.
     """
+    try:
+        return _loaded(version, arrays)
+    except (ValueError, TypeError, IndexError, np.linalg.LinAlgError) as error:
+        # Of another release, say: arrays of these names, but not of these shapes.
+        raise InputRejected(f"model {version.version} cannot be read: {type(error).__name__}") from error
+
+
+def _loaded(version: ModelVersion, arrays: Mapping[str, NDArray[Any]]) -> LoadedModel:
     model = read_model(arrays)
     is_learned = "hybrid_weights" in arrays
     depths = np.asarray(arrays.get("hybrid_depths", [0]), dtype=np.int64)
