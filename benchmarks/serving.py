@@ -35,8 +35,8 @@ from benchmarks.search_api import HashedWords, fill
 from marketplace.local.network import answers, free_port, wait_until
 from marketplace.local.postgres import EmbeddedPostgres
 from marketplace.settings import Settings
-from marketplace.storage.model_files import CF_MODEL, keep_model
-from marketplace.storage.publications import RecommendationSet, publish_recommendations
+from marketplace.storage.model_files import keep_model
+from marketplace.storage.publications import MODEL, RecommendationSet, publish_recommendations
 from marketplace.storage.tables import interactions, publications
 from marketplace.storage.warehouse import Warehouse
 from models.collaborative.model import FactorModel, FoldIn
@@ -82,7 +82,7 @@ def furnish(warehouse: Warehouse, folder: Path, products: int, shoppers: int) ->
         for start in range(0, len(events), 5000):
             connection.execute(insert(interactions), events[start : start + 5000])
         details = {"sha256": sha256, "kind": "als", "run_id": "none"}
-        values = {"name": CF_MODEL, "version": "1", "details": details, "published_at": now}
+        values = {"name": MODEL, "version": "1", "details": details, "published_at": now}
         connection.execute(insert(publications).values(values))
     with warehouse.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("vacuum analyze"))

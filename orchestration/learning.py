@@ -11,7 +11,7 @@ import pandas as pd
 
 from marketplace.errors import ArtifactUnavailable
 from marketplace.storage.marts import ProductFacts, read_events, read_facts
-from marketplace.storage.model_cache import ModelCache
+from marketplace.storage.model_files import ModelCache, model_arrays
 from marketplace.storage.publications import MODEL, published
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
@@ -20,7 +20,7 @@ from models.collaborative.features import Feedback
 from models.collaborative.model import Recommender, read_model
 from models.collaborative.selection import Recipe
 from models.collaborative.tournament import Pictures
-from orchestration.model_arrays import Arrays, arrays_of
+from orchestration.model_arrays import Arrays
 from orchestration.registry import CF_MODEL, ModelRegistry
 
 FEEDBACK = Feedback()
@@ -85,7 +85,7 @@ def champion_of(warehouse: Warehouse, registry: ModelRegistry, cache: ModelCache
     digest = str(served.details["sha256"])
     if not cache.holds(digest) and cache.keep(registry.content(CF_MODEL, served.version)) != digest:
         raise ArtifactUnavailable(f"the arrays of version {served.version} are not those that were published")
-    arrays = arrays_of((cache.folder / f"{digest}.npz").read_bytes())
+    arrays = model_arrays(cache.folder, digest)
     recipe = Recipe.from_dict(served.details["recipe"])
     return Champion(served.version, recipe, str(served.details["run_id"]), read_model(arrays), hybrid_of(arrays))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.errors import ArtifactUnavailable
+from marketplace.storage.model_files import arrays_of
 
 FILE = "arrays.npz"
 MANIFEST = "manifest.json"
@@ -46,21 +46,6 @@ def read_content(folder: Path) -> bytes:
     if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
         raise ArtifactUnavailable(f"the arrays in {folder.name} are not those their manifest names")
     return content
-
-
-def arrays_of(content: bytes) -> dict[str, NDArray[Any]]:
-    """The arrays of a file, none of which may be a pickle.
-
-    Raises
-    ------
-    ArtifactUnavailable
-        If it is no such file.
-    """
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (ValueError, OSError, EOFError, KeyError) as error:
-        raise ArtifactUnavailable(f"the file of {len(content)} bytes holds no arrays: {error}") from error
 
 
 def read_arrays(folder: Path) -> dict[str, NDArray[Any]]:

@@ -14,9 +14,9 @@ from rich.table import Table
 
 from marketplace.errors import StoreUnreachable
 from marketplace.settings import Settings
-from marketplace.storage.model_cache import ModelCache
 from marketplace.storage.model_decisions import KeptRuling, decision, gate_decision_of
 from marketplace.storage.model_decisions import decisions as kept_decisions
+from marketplace.storage.model_files import ModelCache
 from marketplace.storage.publications import MODEL, published
 from marketplace.storage.warehouse import Warehouse
 from models.collaborative.evidence import GAINS, Contender, Evidence

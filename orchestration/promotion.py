@@ -12,8 +12,8 @@ from dataclasses import asdict
 from datetime import datetime
 
 from marketplace.errors import ArtifactUnavailable, Conflict, InputRejected, PublicationRefused
-from marketplace.storage.model_cache import ModelCache
 from marketplace.storage.model_decisions import KeptRuling, Ruling, gate_decision_of, keep_decision
+from marketplace.storage.model_files import ModelCache, arrays_of
 from marketplace.storage.publications import (
     MODEL,
     Publication,
@@ -25,7 +25,6 @@ from marketplace.storage.publications import (
 from marketplace.storage.warehouse import Warehouse
 from models.collaborative.evidence import Evidence
 from models.collaborative.gate import RULES_VERSION, Decision, Rules, decide
-from orchestration.model_arrays import arrays_of
 from orchestration.registry import CF_MODEL, CHAMPION, ModelRegistry
 
 SHA256 = "sha256"  # of the arrays that a ruling is about

@@ -19,13 +19,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from marketplace.errors import ArtifactUnavailable, ConfigurationError, NotFound, StoreUnreachable
-from orchestration.model_arrays import Arrays, arrays_of, read_arrays, read_content, write_arrays
+from marketplace.storage.model_files import REGISTERED as CF_MODEL
+from marketplace.storage.model_files import arrays_of
+from orchestration.model_arrays import Arrays, read_arrays, read_content, write_arrays
 
 __all__ = ["CF_MODEL", "CHALLENGER", "CHAMPION", "ModelRegistry", "Registered", "read_arrays", "write_arrays"]
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
-CF_MODEL = "cf_als"
 PARENT = "mlflow.parentRunId"
 SHA256 = "sha256"  # the tag of a version that names its arrays
 AT_ONCE = 1000  # metrics that MLflow takes in one request

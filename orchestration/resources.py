@@ -18,7 +18,7 @@ from marketplace.ingestion.sync import Ingestion
 from marketplace.ingestion.vision_judge import judge_from
 from marketplace.settings import Settings
 from marketplace.storage.images import Images
-from marketplace.storage.model_cache import ModelCache
+from marketplace.storage.model_files import ModelCache
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
 from models.collaborative.distributed import SparkAls

@@ -79,6 +79,11 @@ class Exposing:
             log.warning("%d answers were not recorded: %s", len(answers), error)
             self._lost.inc(len(answers))
             self._stop.wait(1.0)
+        except Exception as error:  # noqa: BLE001
+            # Whatever is wrong with these, the thread lives on for those that come after them. What Postgres says of a
+            # row quotes it, and who was shown what is nothing for a log.
+            log.error("%d answers were not recorded: %s", len(answers), type(error).__name__)
+            self._lost.inc(len(answers))
 
 
 def exposures_of(answer: Answer) -> list[Exposure]:

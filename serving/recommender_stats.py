@@ -21,6 +21,7 @@ def state_of(recommender: Recommender, kept: KeptAnswers, exposing: Exposing) ->
         model=_model(snapshot.champion, shelf),
         challenger=_model(snapshot.challenger, shelf),
         trouble=snapshot.trouble,
+        challenger_trouble=snapshot.challenger_trouble,
         experiment=snapshot.experiment.name if snapshot.experiment else None,
         is_listening=recommender.listener.is_listening,
         snapshot=snapshot.number,

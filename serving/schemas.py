@@ -182,6 +182,7 @@ class RecommenderState(BaseModel):
     model: ServedModel | None
     challenger: ServedModel | None
     trouble: str | None
+    challenger_trouble: str | None = Field(description="why it is not served; an experiment that needs it waits")
     experiment: str | None
     is_listening: bool
     snapshot: int

@@ -1,4 +1,6 @@
-"""The model that serving answers with: which one Postgres names, and its arrays, checked before they are read.
+"""Models by the hash of their arrays: which one Postgres names, its file, and the arrays, checked before they are read.
+
+Whoever promotes a model keeps its file here before Postgres names it; whoever serves reads it here.
 
 The registry is no trust boundary. Postgres says which bytes are the model; a file or a download that is not made of
 those bytes is refused before anything looks into it.
@@ -12,6 +14,7 @@ import os
 import re
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,16 +26,16 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from marketplace.errors import ArtifactUnavailable, StoreUnreachable
-from marketplace.storage.publications import BEFORE
+from marketplace.storage.publications import BEFORE, MODEL
 from marketplace.storage.tables import publications
 from marketplace.storage.warehouse import Warehouse
 
-CF_MODEL = "cf_model"
-CHALLENGER = "cf_challenger"  # what an experiment serves beside
 REGISTERED = "cf_als"  # its name in MLflow
 FILE = "model/arrays.npz"
 TIMEOUTS = (3.0, 30.0)  # to connect, and between two pieces
 LARGEST = 2_000_000_000
+# What NumPy says of files that are none of its own: empty, cut off, a bare array, a pickle, a broken archive.
+_UNREADABLE = (ValueError, OSError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 Fetch = Callable[[], bytes]
 
@@ -48,7 +51,7 @@ class ModelVersion:
     details: Mapping[str, Any]
 
 
-def model_versions(warehouse: Warehouse, name: str = CF_MODEL) -> list[ModelVersion]:
+def model_versions(warehouse: Warehouse, name: str = MODEL) -> list[ModelVersion]:
     """The published model and the one before it, newest first; nothing before the first publication."""
     with warehouse.reading() as connection:
         row = connection.execute(sa.select(publications).where(publications.c.name == name)).one_or_none()
@@ -88,7 +91,7 @@ def model_arrays(folder: Path, sha256: str, fetch: Fetch | None = None) -> dict[
         if _sha256(content) != sha256:
             raise ArtifactUnavailable(f"the registry's file is not the model {sha256[:12]} that Postgres names")
         keep_model(folder, content)
-    return _arrays(content, sha256)
+    return arrays_of(content)
 
 
 def keep_model(folder: Path, content: bytes) -> str:
@@ -101,11 +104,43 @@ def keep_model(folder: Path, content: bytes) -> str:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        Path(name).chmod(0o644)  # who serves may be another user
         Path(name).replace(folder / f"{sha256}.npz")
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
     return sha256
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCache:
+    """The folder of model files that this machine has."""
+
+    folder: Path
+
+    def keep(self, content: bytes) -> str:
+        """The SHA-256 of the content, under which it can be read from now on."""
+        return keep_model(self.folder, content)
+
+    def holds(self, sha256: str) -> bool:
+        """Whether the file of that hash is here and is what its name says."""
+        path = self.folder / f"{sha256}.npz"
+        return path.is_file() and _sha256(path.read_bytes()) == sha256
+
+
+def arrays_of(content: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays of a file, none of which may be a pickle.
+
+    Raises
+    ------
+    ArtifactUnavailable
+        If it is no such file.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except _UNREADABLE as error:
+        raise ArtifactUnavailable(f"the model of {len(content)} bytes holds no plain arrays") from error
 
 
 def fetch_from_registry(tracking_uri: str, model: ModelVersion) -> Fetch:
@@ -142,14 +177,6 @@ def _content(url: str, wanted: Mapping[str, str], server: str) -> bytes:
             return bytes(content)
     except requests.RequestException as error:
         raise StoreUnreachable(f"MLflow at {server}: {type(error).__name__}") from error
-
-
-def _arrays(content: bytes, sha256: str) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (ValueError, OSError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-        raise ArtifactUnavailable(f"the model {sha256[:12]} holds no plain arrays") from error
 
 
 def _version(version: str, details: Mapping[str, Any]) -> ModelVersion:

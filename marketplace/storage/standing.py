@@ -118,6 +118,8 @@ def popular_lately(warehouse: Warehouse, category: str) -> list[Popular]:
     weight = sa.func.sum(sa.case(dict(WEIGHTS), value=interactions.c.kind, else_=0))
     statement = (
         sa.select(interactions.c.product_id, weight)
+        # Events may name a product that never came, and must not take the places of those that did.
+        .join(products, products.c.product_id == interactions.c.product_id)
         .where(interactions.c.occurred_at > since)
         .group_by(interactions.c.product_id)
         .having(weight > 0)
@@ -125,8 +127,7 @@ def popular_lately(warehouse: Warehouse, category: str) -> list[Popular]:
         .limit(MOST_CANDIDATES)
     )
     if category:
-        mine = sa.select(products.c.product_id).where(products.c.category == category)
-        statement = statement.where(interactions.c.product_id.in_(mine))
+        statement = statement.where(products.c.category == category)
     with warehouse.reading() as connection:
         return [Popular(category, "", row.product_id, float(row[1])) for row in connection.execute(statement)]
 
@@ -143,13 +144,12 @@ def listed_for(warehouse: Warehouse, version: str, user_id: str) -> list[tuple[i
         return [(row.product_id, row.score) for row in connection.execute(statement)]
 
 
-def impressions(warehouse: Warehouse, since: datetime) -> dict[int, int]:
-    """How often each product that came since was shown in the last days."""
+def impressions(warehouse: Warehouse) -> dict[int, int]:
+    """How often each product was shown in the last days, new or old: a model may know neither."""
     recently = sa.func.now() - sa.text(f"interval '{SEEN_DAYS} days'")
-    new = sa.select(products.c.product_id).where(products.c.first_seen_at >= since)
     statement = (
         sa.select(exposures.c.product_id, sa.func.count())
-        .where(exposures.c.served_at > recently, exposures.c.product_id.in_(new))
+        .where(exposures.c.served_at > recently)
         .group_by(exposures.c.product_id)
     )
     with warehouse.reading() as connection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,7 +123,15 @@ def explored_places(places: int, share: float) -> list[tuple[int, float]]:
     return [(start + part // 2, part * share if part < block else min(1.0, block * share)) for start, part in parts]
 
 
-def explored(places: int, weights: NDArray[np.floating], share: float, draw: np.random.Generator) -> list[Explored]:
+def explored(
+    places: int,
+    weights: NDArray[np.floating],
+    share: float,
+    draw: np.random.Generator,
+    *,
+    sellers: NDArray[np.int64] | None = None,
+    room: Mapping[int, int] | None = None,
+) -> list[Explored]:
     """What is tried out at which place, drawn without replacement, candidates by their weights.
 
     At each place the probabilities of all that can happen there, given what was drawn above it, sum to 1.
@@ -132,8 +140,12 @@ def explored(places: int, weights: NDArray[np.floating], share: float, draw: np.
     ----------
     weights : (candidates,)
         Not negative; those of zero are never drawn.
+    sellers : (candidates,)
+    room
+        How many may be drawn of each seller; without it, any number.
     """
     left = np.asarray(weights, dtype=np.float64).copy()
+    drawn: Counter[int] = Counter()
     if (left < 0).any() or not np.isfinite(left).all():
         raise InputRejected("weights of candidates must be finite and not negative")
     found = []
@@ -148,6 +160,11 @@ def explored(places: int, weights: NDArray[np.floating], share: float, draw: np.
         one = int(draw.choice(len(left), p=shares))
         found.append(Explored(place, one, chance * float(shares[one])))
         left[one] = 0
+        if sellers is not None and room is not None:
+            seller = int(sellers[one])
+            drawn[seller] += 1
+            if drawn[seller] >= room[seller]:
+                left[sellers == seller] = 0
     return found
 
 

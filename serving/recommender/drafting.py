@@ -114,7 +114,8 @@ class Drafter:
             for found, ways in zip(evidences, made, strict=True)
         ]
         columns = [[one.column for one in places] for places in lists]
-        drafted = team_draft(columns[0], columns[1], ask.limit, zlib.crc32(answer_id.encode()))
+        whole = team_draft(columns[0], columns[1], 2 * ask.limit, zlib.crc32(answer_id.encode()))
+        drafted = _capped(snapshot, whole, made[0].per_seller)[: ask.limit]
         at = [{one.column: one for one in places} for places in lists]
         places = [at[team][column] for column, team in drafted]
         parts = tuple((found, ways.view) for found, ways in zip(evidences, made, strict=True))
@@ -139,14 +140,16 @@ class Drafter:
         columns = [one.column for one in draft.places]
         if not share or ask.surface != "for_you":
             return draft
-        room = allowed.copy()
-        if ask.seller_id is None:
-            counts = Counter(snapshot.shelf.sellers[columns].tolist())
-            full = [one for one, places in counts.items() if places >= self._settings.recommendation_per_seller]
-            room &= ~np.isin(snapshot.shelf.sellers, full)
-        pool, weights = explorable(snapshot, history, room, draft.parts[0][0], columns, UNKNOWN)
+        counts = Counter(snapshot.shelf.sellers[columns].tolist())
+        # A list of one seller may be theirs altogether, with what is tried out in place of what stood there.
+        most = 2 * len(columns) if ask.seller_id is not None else self._settings.recommendation_per_seller
+        full = [one for one, places in counts.items() if places >= most]
+        free = allowed & ~np.isin(snapshot.shelf.sellers, full)
+        pool, weights = explorable(snapshot, history, free, draft.parts[0][0], columns, UNKNOWN)
+        sellers = snapshot.shelf.sellers[pool]
+        room = {one: most - counts[one] for one in sellers.tolist()}
         draw = np.random.default_rng(int(answer_id, 16))
-        drawn = explored(len(columns), weights, share, draw)
+        drawn = explored(len(columns), weights, share, draw, sellers=sellers, room=room)
         shown = with_explored(columns, drawn, pool.tolist())
         tried = Tier("explored", pool, weights)
         by_column = {one.column: one for one in draft.places}
@@ -161,10 +164,29 @@ class Drafter:
         return Ways(view_for(snapshot, changed), changed.get("weights") != "documented", diversity, per_seller)
 
 
+def _capped(snapshot: Snapshot, drafted: list[tuple[int, int]], per_seller: int | None) -> list[tuple[int, int]]:
+    """The draft in its order, what is too much of one seller last: each list keeps to the cap, two together may not."""
+    if per_seller is None:
+        return drafted
+    places: Counter[int] = Counter()
+    within, beyond = list[tuple[int, int]](), list[tuple[int, int]]()
+    for column, team in drafted:
+        seller = int(snapshot.shelf.sellers[column])
+        places[seller] += 1
+        (within if places[seller] <= per_seller else beyond).append((column, team))
+    return within + beyond
+
+
 def trial_of(snapshot: Snapshot, ask: Ask) -> Trial:
-    """The experiment's part in this answer; sessions without a record take none."""
+    """The experiment's part in this answer.
+
+    Sessions without a record take none, nor does anybody while the challenger that it compares cannot be served: the
+    champion under two names would be counted as no difference.
+    """
     experiment = snapshot.experiment
     if experiment is None or ask.user_id is None or ask.surface != "for_you":
+        return Trial()
+    if snapshot.challenger is None and any(_wants_challenger(one.settings) for one in experiment.variants):
         return Trial()
     variant = variant_of(experiment, ask.user_id)
     if variant is None:
@@ -174,5 +196,8 @@ def trial_of(snapshot: Snapshot, ask: Ask) -> Trial:
 
 def view_for(snapshot: Snapshot, changed: Mapping[str, Any]) -> ModelView | None:
     """The model that a variant with these settings is answered by."""
-    wants_challenger = changed.get("model") == "challenger"
-    return snapshot.challenger if wants_challenger and snapshot.challenger is not None else snapshot.champion
+    return snapshot.challenger if _wants_challenger(changed) else snapshot.champion
+
+
+def _wants_challenger(changed: Mapping[str, Any]) -> bool:
+    return changed.get("model") == "challenger"

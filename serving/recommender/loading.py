@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from marketplace.errors import ArtifactUnavailable, InputRejected, StoreUnreachable
 from marketplace.storage.model_files import (
-    CF_MODEL,
     ModelVersion,
     fetch_from_registry,
     model_arrays,
     model_versions,
 )
+from marketplace.storage.publications import MODEL
 from marketplace.storage.warehouse import Warehouse
 from models.collaborative.hybrid import CF_WEIGHT
 from models.collaborative.model import Recommender, read_model
@@ -52,7 +52,7 @@ class ModelKeeper:
     that is published.
     """
 
-    def __init__(self, warehouse: Warehouse, folder: Path, tracking_uri: str, name: str = CF_MODEL) -> None:
+    def __init__(self, warehouse: Warehouse, folder: Path, tracking_uri: str, name: str = MODEL) -> None:
         self._warehouse = warehouse
         self._folder = folder
         self._tracking_uri = tracking_uri
@@ -118,6 +118,14 @@ def loaded_model(version: ModelVersion, arrays: Mapping[str, NDArray[Any]]) -> L
     InputRejected
         If they make no model, or its weights of the hybrid make no sense.
     """
+    try:
+        return _loaded(version, arrays)
+    except (ValueError, TypeError, IndexError, np.linalg.LinAlgError) as error:
+        # Of another release, say: arrays of these names, but not of these shapes.
+        raise InputRejected(f"model {version.version} cannot be read: {type(error).__name__}") from error
+
+
+def _loaded(version: ModelVersion, arrays: Mapping[str, NDArray[Any]]) -> LoadedModel:
     model = read_model(arrays)
     is_learned = "hybrid_weights" in arrays
     depths = np.asarray(arrays.get("hybrid_depths", [0]), dtype=np.int64)

@@ -17,12 +17,13 @@ from marketplace.storage.warehouse import Warehouse
 from serving.identities import new_id
 from serving.recommender.asking import Answer, Ask, Recommended, Step
 from serving.recommender.drafting import Drafter, Trial, trial_of, view_for
+from serving.recommender.listening import Listener
 from serving.recommender.loading import HALF_LIFE_DAYS, LoadedModel
 from serving.recommender.reasons import summary
 from serving.recommender.snapshot import Snapshot, popular_columns
 from serving.recommender.steps import abouts, favourite
 from serving.recommender.tastes import History, TasteBook, history_of
-from serving.recommender.watching import Builder, Listener
+from serving.recommender.watching import Builder
 
 START_SECONDS = 5.0
 TURNS = 3  # a product that left the shelf a moment ago is replaced, this often at most
@@ -97,7 +98,7 @@ class Recommender:
         """
         began, now, answer_id = time.perf_counter(), datetime.now(UTC), new_id()
         snapshot = self.snapshot()
-        past = self.tastes.past(ask.user_id) if ask.user_id is not None else Past()
+        past = self._past(ask.user_id) if ask.user_id is not None else Past()
         trial = trial_of(snapshot, ask)
         view = view_for(snapshot, trial.settings())
         loaded = view.loaded if view else None
@@ -120,6 +121,11 @@ class Recommender:
             seconds=time.perf_counter() - began,
             is_lasting=snapshot.publication is not None and self.listener.is_listening,
         )
+
+    def _past(self, user_id: str) -> Past:
+        if not self.listener.is_listening:
+            self.tastes.forget([user_id])  # what was kept may be of yesterday, and nobody would say so
+        return self.tastes.past(user_id)
 
     def _items(
         self, snapshot: Snapshot, ask: Ask, history: History, trial: Trial, answer_id: str

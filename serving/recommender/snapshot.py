@@ -103,6 +103,7 @@ class Snapshot:
     champion: ModelView | None
     challenger: ModelView | None
     trouble: str | None
+    challenger_trouble: str | None
     experiment: Experiment | None
     filled: int  # products whose neighbours were asked of the index
 

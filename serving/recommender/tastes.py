@@ -29,7 +29,8 @@ DAY = 86_400.0
 class History:
     """What was done, by column: the summed interest, and the kind that weighed most; "context" for what is looked at.
 
-    `settled` are products that were bought or refused.
+    Where the interest is positive, the kind is one that draws interest. `settled` are products that were bought or
+    refused.
     """
 
     columns: Columns
@@ -77,15 +78,6 @@ class TasteBook:
                     self._pasts.popitem(last=False)
         return past
 
-    def mark(self) -> int:
-        """A moment, for `is_unchanged`."""
-        return self._count
-
-    def is_unchanged(self, user_id: str, mark: int) -> bool:
-        """Whether nothing was heard of the shopper since that moment."""
-        with self._lock:
-            return self._unchanged(user_id, mark)
-
     def forget(self, user_ids: Iterable[str]) -> None:
         """Their pasts are read anew from now on."""
         with self._lock:
@@ -130,16 +122,17 @@ def history_of(ask: Ask, past: Past, shelf: Shelf, now: datetime, half_life_days
     return History(
         known,
         interest,
-        _strongest(len(known), inverse, faded[is_there], [kinds[place] for place in np.flatnonzero(is_there)]),
+        _strongest(interest, inverse, faded[is_there], [kinds[place] for place in np.flatnonzero(is_there)]),
         past.settled | refused,
         bool(past.deeds),
     )
 
 
-def _strongest(count: int, inverse: Columns, weights: NDArray[np.float64], kinds: list[str]) -> tuple[str, ...]:
-    """The kind of deed that says most about each product."""
-    best = [("view", -np.inf)] * count
-    for place, weight, kind in zip(inverse.tolist(), np.abs(weights).tolist(), kinds, strict=True):
+def _strongest(interest: Floats, inverse: Columns, weights: NDArray[np.float64], kinds: list[str]) -> tuple[str, ...]:
+    """The kind of deed that says most about each product, of those that point where their sum does."""
+    best = [("view", -np.inf)] * len(interest)
+    towards = np.where(interest > 0, 1, -1)[inverse] * weights
+    for place, weight, kind in zip(inverse.tolist(), towards.tolist(), kinds, strict=True):
         if weight > best[place][1]:
             best[place] = (kind, weight)
     return tuple(kind for kind, _ in best)

@@ -1,11 +1,11 @@
-"""Threads beside the answers: one hears of changes, the other makes the next snapshot of the market."""
+"""The thread beside the answers that makes the next snapshot of the market."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from threading import Event, Thread
 
 import numpy as np
@@ -13,9 +13,7 @@ import numpy as np
 from marketplace.errors import ArtifactUnavailable, ConfigurationError, MarketplaceError, StoreUnreachable
 from marketplace.settings import Settings
 from marketplace.storage.experiments import running_experiment
-from marketplace.storage.model_files import CHALLENGER
-from marketplace.storage.notices import Notices
-from marketplace.storage.publications import Publication, published
+from marketplace.storage.publications import CHALLENGER, Publication, published
 from marketplace.storage.standing import (
     Likenesses,
     Popular,
@@ -28,7 +26,6 @@ from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
 from serving.recommender.loading import ModelKeeper
 from serving.recommender.snapshot import (
-    COLD_DAYS,
     Snapshot,
     cold_products,
     likeness_matrix,
@@ -40,56 +37,13 @@ from serving.recommender.snapshot import (
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 5.0
-SLICE_SECONDS = 0.2
+RETRY_SECONDS = 1.0
 IMPRESSION_SECONDS = 300.0
 RELOAD_SECONDS = 600.0  # the shelf is read again this often even where nothing was said
 REST = 5.0  # times as long as reading it took, before the shelf is read again
 NEIGHBOURS = 20
 FILLED_AT_ONCE = 128
 NONE = Likenesses(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
-
-
-class Listener:
-    """Hears of changes in Postgres and tells `on_change` at once; `is_listening` while nothing can be missed."""
-
-    def __init__(self, warehouse: Warehouse, on_change: Callable[[str], None]) -> None:
-        self._warehouse = warehouse
-        self._on_change = on_change
-        self._stop = Event()
-        self._thread = Thread(target=self._run, name="soko-listener", daemon=True)
-        self.is_listening = False
-
-    def start(self) -> None:
-        """Begin to listen."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Listen no more."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(5)
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                with Notices(self._warehouse) as notices:
-                    self._on_change("everything")
-                    self.is_listening = True
-                    self._hear(notices)
-            except StoreUnreachable as error:
-                log.warning("changes are not heard of: %s", error)
-            finally:
-                self.is_listening = False
-            self._stop.wait(1.0)
-
-    def _hear(self, notices: Notices) -> None:
-        checked = time.monotonic()
-        while not self._stop.is_set():
-            for said in notices.wait(SLICE_SECONDS):
-                self._on_change(said)
-            if time.monotonic() > checked + POLL_SECONDS:
-                notices.check()
-                checked = time.monotonic()
 
 
 class Builder:
@@ -101,11 +55,14 @@ class Builder:
         self._warehouse = warehouse
         self._vectors = vectors
         self._on_built = on_built
-        folder = settings.artifacts_folder / "models"
+        folder = settings.model_files_folder
         self._champion = ModelKeeper(warehouse, folder, settings.mlflow_tracking_uri)
         self._challenger = ModelKeeper(warehouse, folder, settings.mlflow_tracking_uri, CHALLENGER)
         self._wake, self._stop = Event(), Event()
-        self._is_shelf_old = self._are_lists_old = True
+        # How often each was said to have changed, and how much of that was heard when it was read last.
+        self._shelf_said = self._lists_said = 1
+        self._shelf_heard = self._lists_heard = 0
+        self._is_snapshot_old = True  # something was read that no snapshot shows yet
         self._shelf_at = self._shelf_took = self._impressions_at = 0.0
         self._shelf = shelf_of([])
         self._publication: Publication | None = None
@@ -132,70 +89,76 @@ class Builder:
 
     def tell(self, said: str) -> None:
         """Something changed: "shelf", "publication" or "everything"."""
-        self._is_shelf_old |= said in ("shelf", "everything")
-        self._are_lists_old |= said in ("publication", "everything")
+        self._shelf_said += said in ("shelf", "everything")
+        self._lists_said += said in ("publication", "everything")
         self._wake.set()
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            pause = RETRY_SECONDS
             try:
                 self._turn()
+                pause = self._pause()
             except MarketplaceError as error:
                 log.warning("the market was not read: %s", error)
             except Exception:
                 # Whatever it is, those who are answered keep the snapshot they have, and the next turn tries again.
                 log.exception("the market was not read")
-            self._wake.wait(self._pause())
+            self._wake.wait(pause)
             self._wake.clear()
 
     def _pause(self) -> float:
         """Seconds until the next turn, if nothing is said before."""
-        if self.current is None:
-            return 0.5
-        if not self._is_shelf_old:
+        if self._shelf_said == self._shelf_heard:
             return POLL_SECONDS
         rested = self._shelf_at + REST * self._shelf_took - time.monotonic()
         return min(POLL_SECONDS, max(0.02, rested))
 
     def _turn(self) -> None:
-        first = self.current is None
-        changed = self._read_models(may_fetch=False) if first else False
-        changed |= self._read_lists()
-        changed |= self._read_shelf()
-        if changed or first:
-            self._build()
-        if self._read_models(may_fetch=True) | self._fill() | self._read_impressions():
-            self._build()
+        if self.current is None:
+            self._is_snapshot_old |= self._read_models(may_fetch=False)
+        for read in (self._read_lists, self._read_shelf):
+            self._is_snapshot_old |= read()
+        self._build()
+        for read in (self._follow_models, self._fill, self._read_impressions):
+            self._is_snapshot_old |= read()
+        self._build()
+
+    def _follow_models(self) -> bool:
+        return self._read_models(may_fetch=True)
 
     def _read_models(self, *, may_fetch: bool) -> bool:
         return self._champion.follow(may_fetch=may_fetch) | self._challenger.follow(may_fetch=may_fetch)
 
     def _read_lists(self) -> bool:
-        publication = published(self._warehouse)
+        said, publication = self._lists_said, published(self._warehouse)
         is_same = publication == self._publication
-        if is_same and not self._are_lists_old:
+        if is_same and said == self._lists_heard:
             return False
-        self._are_lists_old = False
         if not is_same:
-            self._alike = self._together = NONE
-            self._popular = []
-            if publication is not None:
-                self._alike = likenesses(self._warehouse, publication.version, "alike")
-                self._together = likenesses(self._warehouse, publication.version, "together")
-                self._popular = popularity(self._warehouse, publication.version)
-                for product_id in np.unique(self._alike.products).tolist():
-                    self._filled.pop(product_id, None)
-            self._publication = publication
-        return True
+            self._take_lists(publication)
+        self._lists_heard = said
+        return True  # an experiment may have begun or ended, even where the lists are the same
+
+    def _take_lists(self, publication: Publication | None) -> None:
+        """All of a publication, or nothing: the next turn tries again."""
+        alike, together, popular = NONE, NONE, list[Popular]()
+        if publication is not None:
+            alike = likenesses(self._warehouse, publication.version, "alike")
+            together = likenesses(self._warehouse, publication.version, "together")
+            popular = popularity(self._warehouse, publication.version)
+        for product_id in np.unique(alike.products).tolist():
+            self._filled.pop(product_id, None)
+        self._alike, self._together, self._popular, self._publication = alike, together, popular, publication
 
     def _read_shelf(self) -> bool:
-        now = time.monotonic()
+        said, now = self._shelf_said, time.monotonic()
         if now < self._shelf_at + REST * self._shelf_took:
             return False
-        if not self._is_shelf_old and now < self._shelf_at + RELOAD_SECONDS:
+        if said == self._shelf_heard and now < self._shelf_at + RELOAD_SECONDS:
             return False
-        self._is_shelf_old = False
         self._shelf = shelf_of(standings(self._warehouse))
+        self._shelf_heard = said
         self._shelf_at = time.monotonic()
         self._shelf_took = self._shelf_at - now
         return True
@@ -204,7 +167,7 @@ class Builder:
         if self._impressions_at and time.monotonic() < self._impressions_at + IMPRESSION_SECONDS:
             return False
         self._impressions_at = time.monotonic()
-        shown = impressions(self._warehouse, datetime.now(UTC) - timedelta(days=COLD_DAYS))
+        shown = impressions(self._warehouse)
         is_other = shown != self._shown
         self._shown = shown
         return is_other
@@ -233,6 +196,9 @@ class Builder:
         return sorted(waiting, key=lambda one: self._tries.get(one, 0))[:FILLED_AT_ONCE]
 
     def _build(self) -> None:
+        """Make the next snapshot, if something was read that the newest does not show."""
+        if not self._is_snapshot_old:
+            return
         shelf, loaded = self._shelf, self._champion.loaded
         champion = view_of_neighbours(self._together, shelf) if loaded is None else view_of(loaded, shelf)
         challenger = self._challenger.loaded
@@ -248,9 +214,11 @@ class Builder:
             champion,
             None if challenger is None else view_of(challenger, shelf),
             self._champion.trouble,
+            self._challenger.trouble,
             running_experiment(self._warehouse),
             len(self._filled),
         )
+        self._is_snapshot_old = False
         self.current = built
         self._on_built(built)
         self.first.set()

@@ -15,8 +15,8 @@ from marketplace.errors import ArtifactUnavailable
 from marketplace.events.weights import WEIGHTS
 from marketplace.storage.embeddings import pending, store
 from marketplace.storage.index_builds import rebuild_index
-from marketplace.storage.model_cache import ModelCache
 from marketplace.storage.model_decisions import decision, decisions
+from marketplace.storage.model_files import ModelCache
 from marketplace.storage.publications import CHALLENGER as PUBLISHED_CHALLENGER
 from marketplace.storage.publications import MODEL, published
 from marketplace.storage.tables import (

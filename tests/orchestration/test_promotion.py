@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from marketplace.cli import app
 from marketplace.errors import ArtifactUnavailable, Conflict, InputRejected
-from marketplace.storage.model_cache import ModelCache
 from marketplace.storage.model_decisions import decisions, keep_decision
+from marketplace.storage.model_files import ModelCache
 from marketplace.storage.publications import MODEL, publish_model, published
 from models.collaborative.evidence import Contender, Evidence, hashed, rounded
 from models.collaborative.gate import Rules, decide

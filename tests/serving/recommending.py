@@ -13,8 +13,8 @@ import scipy.sparse as sp
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from marketplace.storage.model_files import CF_MODEL, keep_model
-from marketplace.storage.publications import RecommendationSet, publish_recommendations
+from marketplace.storage.model_files import keep_model
+from marketplace.storage.publications import MODEL, RecommendationSet, publish_recommendations
 from marketplace.storage.tables import interactions, product_quality, products, publications, sellers
 from marketplace.storage.warehouse import Warehouse
 from models.collaborative.model import ItemModel, Recommender
@@ -99,7 +99,7 @@ def publish_model(
     model: Recommender | ItemModel,
     version: str,
     *,
-    name: str = CF_MODEL,
+    name: str = MODEL,
     more: Mapping[str, Any] | None = None,
     is_kept: bool = True,
 ) -> tuple[str, bytes]:
@@ -112,7 +112,7 @@ def publish_model(
     return sha256, content
 
 
-def name_model(warehouse: Warehouse, version: str, sha256: str, *, kind: str = "", name: str = CF_MODEL) -> None:
+def name_model(warehouse: Warehouse, version: str, sha256: str, *, kind: str = "", name: str = MODEL) -> None:
     """Postgres says from now on that these bytes are the model, and keeps what it said before."""
     own = {"sha256": sha256, "kind": kind, "run_id": f"run{version}"}
     with warehouse.begin() as connection:

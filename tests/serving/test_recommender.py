@@ -13,8 +13,10 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from marketplace.experiments.assignment import Experiment, Variant
 from marketplace.local.network import free_port, wait_until
 from marketplace.settings import Settings
+from marketplace.storage.experiments import start as begin_experiment
 from marketplace.storage.images import Images
 from marketplace.storage.tables import experiments, exposures, interactions, product_quality, products, sellers
 from marketplace.storage.warehouse import Warehouse
@@ -157,6 +159,25 @@ def test_reasons_name_what_added_most_to_the_score(start: Callable[..., Opened])
     assert popular["reason"] == "Popular right now"
     newest = next(item for item in items.values() if item["source"] == "newest")
     assert newest["reason"] == "New here"
+
+
+def test_a_product_that_was_looked_at_twice_and_then_hidden_still_says_why(start: Callable[..., Opened]) -> None:
+    shop = start()
+    for kind in ("view", "view", "hide"):
+        shop.acts(kind, shop.ids[10])
+    first = shop.asked(limit=1)["items"][0]
+    assert (first["product_id"], first["reason"]) == (shop.ids[11], f"Because you looked at Thing {shop.ids[10]}")
+
+
+def test_what_was_refused_speaks_for_nothing(start: Callable[..., Opened]) -> None:
+    shop = start(model=False)
+    against = chain(shop.ids)
+    against.links.data[:] *= -1  # as in a linear model: who refuses one wants the next
+    publish_model(shop.warehouse, shop.models, against, "1")
+    shop.until_model("1")
+    shop.acts("hide", shop.ids[10])
+    shop.acts("view", shop.ids[50])
+    assert {item["because"] for item in shop.asked(limit=3)["items"]} == {None}
 
 
 def test_what_only_looks_alike_says_so(start: Callable[..., Opened]) -> None:
@@ -330,6 +351,60 @@ def test_a_place_is_explored_as_often_as_its_propensity_says(start: Callable[...
     assert set(drawn) == set(new)
 
 
+def test_tried_out_products_keep_to_the_cap_of_their_seller(start: Callable[..., Opened]) -> None:
+    shop = start(recommendation_exploration=0.5, recommendation_per_seller=1)
+    add_products(shop.warehouse, range(5000, 5100), since=datetime.now(UTC), seller=5)  # who has none of the best four
+    shop.until(lambda state: state["products_cold"] == 100)
+    shop.acts("click", shop.ids[0])
+    items = shop.asked(limit=4)["items"]
+    assert [item["source"] for item in items].count("explored") == 1
+    assert len({item["seller"]["seller_id"] for item in items}) == 4
+
+
+def test_an_event_about_a_product_that_never_came_hurts_nobody(start: Callable[..., Opened]) -> None:
+    shop = start()
+    events = [
+        {"event_id": f"early-event-{one}", "user_id": "ann", "product_id": one, "kind": "purchase"}
+        for one in (1, 2**53 - 1)
+    ]
+    events.append({"event_id": "known-10", "user_id": "ann", "product_id": shop.ids[10], "kind": "click"})
+    done = shop.client.post("/api/recommendations/interactions", json=events).json()
+    assert (done["recorded"], done["quarantined"]) == (3, ["early-event-1", f"early-event-{2**53 - 1}"])
+    assert shop.shown(limit=1) == [shop.ids[11]]
+
+
+def test_a_shelf_that_could_not_be_read_is_read_again_though_nothing_more_is_said(
+    start: Callable[..., Opened], caplog: pytest.LogCaptureFixture
+) -> None:
+    shop = start()
+    with shop.warehouse.begin() as connection:
+        connection.execute(sa.update(products).where(products.c.product_id == shop.ids[0]).values(is_gone=True))
+        connection.execute(sa.text("alter table catalog.products rename to mislaid"))
+    assert wait_until(lambda: "the market was not read" in caplog.text, 10)
+    with shop.warehouse.begin() as connection:
+        connection.execute(sa.text("alter table catalog.mislaid rename to products"))
+    shop.until(lambda state: state["products_on_offer"] == len(shop.ids) - 1)
+
+
+def test_one_record_that_fails_does_not_end_recording(
+    start: Callable[..., Opened], caplog: pytest.LogCaptureFixture
+) -> None:
+    shop = start()
+    with shop.warehouse.begin() as connection:
+        connection.execute(sa.text("alter table raw.exposures rename to mislaid"))
+    shop.asked("first")
+    assert wait_until(lambda: "answers were not recorded" in caplog.text, 10)
+    with shop.warehouse.begin() as connection:
+        connection.execute(sa.text("alter table raw.mislaid rename to exposures"))
+    answer_id = shop.asked("second")["answer_id"]
+
+    def recorded() -> bool:
+        with shop.warehouse.begin() as connection:
+            return bool(connection.execute(sa.select(exposures).where(exposures.c.answer_id == answer_id)).all())
+
+    assert wait_until(recorded, 10)
+
+
 def test_what_is_shown_is_recorded_each_time_it_is(start: Callable[..., Opened]) -> None:
     shop = start()
     shop.acts("click", shop.ids[10])
@@ -391,6 +466,32 @@ def test_an_interleaved_list_says_who_put_each_product_there(start: Callable[...
     assert teams()[shop.ids[11]] == "on"
     reasons = {item["product_id"]: item["because"] for item in answer["items"]}
     assert reasons[shop.ids[9]] == reasons[shop.ids[11]] == shop.ids[10]
+
+
+def test_two_interleaved_lists_keep_to_the_cap_of_a_seller_together(start: Callable[..., Opened]) -> None:
+    shop = start(recommendation_per_seller=1)
+    own = [one for one in shop.ids if one % 6 == 0]
+    forth, back = chain([shop.ids[0], *own[1:5]], reach=4), chain([shop.ids[0], *own[5:9]], reach=4)
+    publish_model(shop.warehouse, shop.models, forth, "2")
+    publish_model(shop.warehouse, shop.models, back, "3", name="cf_challenger")
+    shop.until_model("2")
+    shop.until(lambda state: (state["challenger"] or {}).get("version") == "3")
+    _run(shop, [_variant("on", 0.5), _variant("back", 0.5, model="challenger")], is_interleaved=True)
+    shop.acts("click", shop.ids[0])
+    items = shop.asked(limit=6)["items"]
+    assert max(Counter(item["seller"]["seller_id"] for item in items).values()) == 1
+
+
+def test_an_experiment_waits_for_its_challenger(start: Callable[..., Opened]) -> None:
+    """Whoever would get it, and whoever would not: else those who are left would be the ones that were chosen."""
+    shop = start()
+    variants = (Variant("now", 0.5), Variant("new", 0.5, {"model": "challenger"}))
+    begin_experiment(shop.warehouse, Experiment("trial", "s", variants), now=datetime.now(UTC))
+    shop.until(lambda state: state["experiment"] == "trial")
+    assert {shop.asked(f"shopper-{one}")["variant"] for one in range(20)} == {None}
+    publish_model(shop.warehouse, shop.models, chain(shop.ids, backwards=True), "2", name="cf_challenger")
+    shop.until(lambda state: state["challenger"] is not None)
+    assert wait_until(lambda: {shop.asked(f"shopper-{one}")["variant"] for one in range(20)} == {"now", "new"}, 5)
 
 
 def test_the_category_of_nothing_in_particular_is_no_trap(start: Callable[..., Opened]) -> None:

@@ -225,12 +225,20 @@ def test_a_pickle_is_refused_and_never_unpickled(
     assert not canary.exists()
 
 
-@pytest.mark.parametrize("more", [{"hybrid_weights": [1.5], "hybrid_depths": [0]}, {"hybrid_weights": [0.5, 0.4]}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"hybrid_weights": [1.5], "hybrid_depths": [0]},
+        {"hybrid_weights": [0.5, 0.4]},
+        {"hybrid_weights": ["half"], "hybrid_depths": [0]},
+        {"half_life_days": [30.0, 60.0]},
+    ],
+)
 def test_weights_of_the_hybrid_that_make_no_sense_are_refused(
     stocked: tuple[Warehouse, list[int]],
     opened: Callable[..., TestClient],
     nowhere: Settings,
-    more: dict[str, list[float]],
+    more: dict[str, Any],
 ) -> None:
     warehouse, ids = stocked
     publish_model(warehouse, folder_of(nowhere), chain(ids), "1", more=more)

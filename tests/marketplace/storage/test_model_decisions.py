@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from marketplace.errors import NotFound, PublicationRefused
-from marketplace.storage.model_cache import keep_model_file
 from marketplace.storage.model_decisions import Ruling, decision, decisions, gate_decision_of, keep_decision
+from marketplace.storage.model_files import ModelCache
 from marketplace.storage.publications import MODEL, publish_model, published, roll_back_model
 
 NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
@@ -76,7 +76,8 @@ def test_a_model_without_its_hash_is_not_published(warehouse, digest):
 def test_a_model_file_lies_under_the_hash_of_its_content_and_nothing_else_does(tmp_path):
     folder = tmp_path / "models"
     for _ in range(2):
-        assert keep_model_file(folder, b"arrays") == hashlib.sha256(b"arrays").hexdigest()
+        assert ModelCache(folder).keep(b"arrays") == hashlib.sha256(b"arrays").hexdigest()
     (file,) = folder.iterdir()
     assert file.name == f"{hashlib.sha256(b'arrays').hexdigest()}.npz"
     assert file.read_bytes() == b"arrays"
+    assert file.stat().st_mode & 0o444 == 0o444  # who serves may be another user
