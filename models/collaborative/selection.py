@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -70,7 +70,13 @@ class Trial:
 
 
 def search(
-    exam: Examination, *, trials: int = 0, seed: int = 7, report: Report | None = None, als: Als = LOCAL
+    exam: Examination,
+    *,
+    trials: int = 0,
+    seed: int = 7,
+    only: Collection[str] = (),
+    report: Report | None = None,
+    als: Als = LOCAL,
 ) -> list[Trial]:
     """Every candidate at its usual settings, and so many more of the kinds that did best; best first.
 
@@ -80,6 +86,8 @@ def search(
         The validation split; nothing of it may be judged on later.
     trials
         How many settings to try beyond the usual ones.
+    only
+        The kinds that are tried; empty for all.
     report
         Told of each trial when it is judged.
     als
@@ -93,7 +101,7 @@ def search(
         if report is not None:
             report(done[-1])
 
-    for kind, parameters in possible(exam.past).items():
+    for kind, parameters in possible(exam.past, only).items():
         tried(kind, parameters)
     generator = np.random.default_rng(seed)
     for _ in range(trials):

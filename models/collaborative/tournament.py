@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -103,7 +103,15 @@ class Choice:
     tried: tuple[Tried, ...] = ()
 
 
-def compete(ground: Ground, tools: Tools, *, champion: Recipe | None, trials: int = 0, seed: int = 7) -> Round:
+def compete(
+    ground: Ground,
+    tools: Tools,
+    *,
+    champion: Recipe | None,
+    trials: int = 0,
+    seed: int = 7,
+    only: Collection[str] = (),
+) -> Round:
     """What the best recipe of every family is worth; the one that was best on the end of the past is the chosen one.
 
     Parameters
@@ -112,6 +120,8 @@ def compete(ground: Ground, tools: Tools, *, champion: Recipe | None, trials: in
         Judged beside the others.
     trials
         How many settings are tried beyond the usual ones.
+    only
+        The kinds that compete; empty for all.
 
     Raises
     ------
@@ -119,7 +129,8 @@ def compete(ground: Ground, tools: Tools, *, champion: Recipe | None, trials: in
         If the events cannot be split by time, or hold nothing to learn from.
     """
     with threadpool_limits(1, user_api="blas"):  # the families bring their own threads; two pools slow both down
-        return _judged_all(ground, tools, chosen_among(ground, tools.als, trials=trials, seed=seed), champion)
+        choice = chosen_among(ground, tools.als, trials=trials, seed=seed, only=only)
+        return _judged_all(ground, tools, choice, champion)
 
 
 def defend(ground: Ground, tools: Tools, *, champion: Recipe, hybrid: HybridWeights) -> Round:
@@ -134,10 +145,10 @@ def defend(ground: Ground, tools: Tools, *, champion: Recipe, hybrid: HybridWeig
         return _judged_all(ground, tools, Choice({champion.kind: champion}, champion.kind, hybrid), champion)
 
 
-def chosen_among(ground: Ground, als: Als = LOCAL, *, trials: int, seed: int) -> Choice:
+def chosen_among(ground: Ground, als: Als = LOCAL, *, trials: int, seed: int, only: Collection[str] = ()) -> Choice:
     """The best recipe of each family and a blend of them, by their nDCG@20 on the end of the past."""
     exam = sampled(ground.examination(_past(ground.events)))
-    found = search(exam, trials=trials, seed=seed, report=_logged, als=als)
+    found = search(exam, trials=trials, seed=seed, only=only, report=_logged, als=als)
     recipe, worth = choose([trial for trial in found if trial.kind != POPULARITY], exam)
     best: dict[str, Recipe] = {}
     for trial in found:  # best first

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
@@ -93,12 +93,21 @@ CANDIDATES: Mapping[str, Parameters] = MappingProxyType(
 )
 
 
-def possible(interactions: Interactions) -> dict[str, Parameters]:
-    """The candidates that this many items allow, by kind."""
+def possible(interactions: Interactions, only: Collection[str] = ()) -> dict[str, Parameters]:
+    """The candidates that this many items allow, by kind; none but those of `only` unless it is empty.
+
+    Raises
+    ------
+    InputRejected
+        If a kind is not known.
+    """
+    if strange := set(only) - set(CANDIDATES):
+        raise InputRejected(f"models of kind {min(strange)} are not known; there are {', '.join(CANDIDATES)}")
     return {
         kind: parameters
         for kind, parameters in CANDIDATES.items()
-        if not (isinstance(parameters, EaseParameters) and len(interactions.items) > EASE_MOST)
+        if kind in (only or CANDIDATES)
+        and not (isinstance(parameters, EaseParameters) and len(interactions.items) > EASE_MOST)
     }
 
 

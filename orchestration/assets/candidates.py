@@ -37,6 +37,7 @@ class Training(dg.Config):
     scope: str = Field("families", pattern="^(families|search|champion)$", description="families, search or champion")
     trials: int = Field(40, ge=1, description="settings that a search may try beyond the usual ones")
     seed: int = Field(7, description="of the draw of a search")
+    only: list[str] = Field([], description="the kinds that compete, such as [als]; empty for all")
 
 
 @dg.asset(
@@ -106,7 +107,14 @@ def cf_candidates(
         done = defend(ground, tools, champion=champion.recipe, hybrid=champion.hybrid)
     else:
         trials = config.trials if config.scope == "search" else 0
-        done = compete(ground, tools, champion=champion.recipe if champion else None, trials=trials, seed=config.seed)
+        done = compete(
+            ground,
+            tools,
+            champion=champion.recipe if champion else None,
+            trials=trials,
+            seed=config.seed,
+            only=config.only,
+        )
     logged = logged_round(registry, done, config, context.run.run_id, ground)
     picture = drawn_bars(done.trials)
     registry.add_files(logged.run_id, {"recall.png": picture})

@@ -64,6 +64,13 @@ def test_all_families_are_judged_on_the_same_shoppers_and_the_best_is_chosen_bef
         assert list(curve) == sorted(curve)
 
 
+def test_only_the_kinds_that_were_named_compete():
+    alone = compete(ground(), TOOLS, champion=None, only=["item_cosine"]).trials
+    assert set(alone.contenders) == {"item_cosine", "popular"}
+    with pytest.raises(InputRejected, match="models of kind magic are not known; there are als"):
+        compete(ground(), TOOLS, champion=None, only=["magic"])
+
+
 def test_a_good_one_passes_the_gate_beside_a_weak_champion_and_the_weak_one_does_not_pass_beside_it(done):
     better = decide(done.trials.evidence("2", "1"))
     assert better.verdict == "promoted", better.against
