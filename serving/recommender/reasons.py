@@ -45,6 +45,7 @@ def because(
     if not by_model.all():
         near = snapshot.alike[history.columns][:, columns[~by_model]].toarray()
         shares[:, ~by_model] = history.interest[:, None] * near
+    shares[history.interest <= 0] = 0  # what was refused is no reason to show anything
     spoken: dict[int, Reason] = {}
     for number, column in enumerate(columns.tolist()):
         most = int(np.argmax(shares[:, number]))
