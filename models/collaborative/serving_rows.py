@@ -40,20 +40,24 @@ def personal_rows(
 ) -> Iterator[dict[str, Any]]:
     """What to show each shopper whom somebody's product interested, best first; nothing they touched or refused.
 
+    Whoever only refused has no list: that one product is not wanted speaks for no other.
+
     Parameters
     ----------
     alike : (items, items)
         Cosines over the items of the model.
     """
-    histories = aligned(interactions, model.items)
+    aligned_to_model = aligned(interactions, model.items)
+    interested = np.flatnonzero(depths(aligned_to_model) > 0)
+    histories, users = aligned_to_model[interested], interactions.users[interested]
     hidden = ~np.isin(model.items, np.asarray(offered, dtype=np.int64))
-    for start in range(0, len(interactions.users), BLOCK):
+    for start in range(0, len(users), BLOCK):
         block = histories[start : start + BLOCK]
         barred = hidden[None, :] | (block.toarray() != 0)
         cf = np.where(barred, -np.inf, model.scores(block)).astype(np.float32)
         visual = np.where(barred, -np.inf, visual_scores(block, alike)).astype(np.float32)
         share = weight_of(depths(block), weights.depths, weights.weights)
-        yield from _ranked_rows(model.items, interactions.users[start : start + BLOCK], cf, visual, share)
+        yield from _ranked_rows(model.items, users[start : start + BLOCK], cf, visual, share)
 
 
 def together_rows(model: Recommender, offered: Sequence[int]) -> Iterator[dict[str, Any]]:
