@@ -37,6 +37,7 @@ class Kept:
     user_id: str
     first_id: str
     until: float
+    is_degraded: bool
 
 
 class KeptAnswers:
@@ -85,7 +86,15 @@ class KeptAnswers:
             (b"content-length", str(len(body)).encode()),
             *((name.lower().encode(), value.encode()) for name, value in PRIVATE.items()),
         ]
-        kept = Kept(before, after, headers, user_id, answer.answer_id, time.monotonic() + KEPT_SECONDS)
+        kept = Kept(
+            before,
+            after,
+            headers,
+            user_id,
+            answer.answer_id,
+            time.monotonic() + KEPT_SECONDS,
+            answer.lacking is not None,
+        )
         with self._lock:
             if mark != self.mark(user_id):
                 return
@@ -118,6 +127,7 @@ class FromMemory:
         self.kept = kept
         self.exposing = exposing
         self.given = metrics.recommended.labels("kept")
+        self.degraded = metrics.degraded.labels("recommendations")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request."""
@@ -131,6 +141,7 @@ class FromMemory:
                 await send({"type": "http.response.start", "status": 200, "headers": list(kept.headers)})
                 await send({"type": "http.response.body", "body": body})
                 self.given.inc()
+                self.degraded.inc(kept.is_degraded)
                 seconds = time.perf_counter() - began
                 self.exposing.add(Repeat(answer_id, kept.first_id, seconds, datetime.now(UTC)))
                 return

@@ -60,7 +60,7 @@ City = Annotated[
 ]
 
 
-@router.get("/personalized/{user_id}", response_model=Recommendations)
+@router.get("/personalized/{user_id}", response_model=Recommendations, responses={503: {"model": Problem}})
 def read_personalized(
     request: Request,
     user_id: UserId,
@@ -100,7 +100,7 @@ def read_personalized(
     return _given(shop, answer, body)
 
 
-@router.post("/session", response_model=Recommendations)
+@router.post("/session", response_model=Recommendations, responses={503: {"model": Problem}})
 def recommend_for_session(sent: SessionSent, shop: ShopDep) -> Response:
     """Products that go with what was just looked at, for somebody without a record."""
     told = [SessionDeed(product_id=one) if isinstance(one, int) else one for one in sent.products]
@@ -164,7 +164,11 @@ def read_stats(shop: ShopDep) -> RecommendationStats:
     )
 
 
-@beside.get("/{product_id}/also-bought", response_model=Recommendations)
+@beside.get(
+    "/{product_id}/also-bought",
+    response_model=Recommendations,
+    responses={404: {"model": Problem}, 503: {"model": Problem}},
+)
 def read_also_bought(product_id: ProductId, shop: ShopDep, limit: Limit = 12) -> Response:
     """Products that are chosen together with this one, else those that look like it; `source` of each says which."""
     product_of(shop.warehouse, product_id)

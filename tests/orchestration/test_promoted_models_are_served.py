@@ -15,8 +15,10 @@ from marketplace.storage.model_files import ModelCache, fetch_from_registry, mod
 from models.collaborative.blending import HybridWeights
 from models.collaborative.model import ItemModel
 from orchestration import promotion
+from orchestration.learning import FEEDBACK
 from orchestration.registry import CF_MODEL, ModelRegistry
-from serving.recommender.loading import ModelKeeper
+from serving.recommender.loading import HALF_LIFE_DAYS, ModelKeeper
+from serving.recommender.tastes import REFUSED
 from tests.serving.recommending import chain
 
 NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
@@ -68,3 +70,8 @@ def test_mlflow_without_the_run_is_told_apart_from_a_model(warehouse, mlflow_uri
     (wanted,) = model_versions(warehouse)[:1]
     with pytest.raises(StoreUnreachable, match="MLflow"):
         fetch_from_registry(mlflow_uri, replace(wanted, run_id="0" * 32))()
+
+
+def test_what_was_done_weighs_in_an_answer_what_it_weighed_in_training():
+    assert {"hide": FEEDBACK.hide, "report": FEEDBACK.report} == REFUSED
+    assert FEEDBACK.half_life_days == HALF_LIFE_DAYS

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
+from typer.testing import CliRunner
 
+from marketplace.cli import app as soko
 from marketplace.experiments.assignment import Experiment, Variant
 from marketplace.local.network import free_port, wait_until
 from marketplace.settings import Settings
@@ -431,6 +433,25 @@ def test_a_kept_answer_is_forgotten_when_the_shopper_acts(start: Callable[..., O
     for number, kind in ((10, "view"), (20, "click"), (30, "purchase")):
         shop.acts(kind, shop.ids[number])
         assert shop.shown(limit=1) == shop.shown(limit=1) == [shop.ids[number + 1]]
+
+
+def test_an_experiment_that_is_started_by_the_command_is_in_the_record_of_what_was_shown(
+    start: Callable[..., Opened], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = start()
+    monkeypatch.setenv("SOKO_DATABASE_URL", shop.settings.database_url.get_secret_value())
+    told = ["--variant", "as-learned=0.5", "--variant", "as-documented=0.5:weights=documented"]
+    assert CliRunner().invoke(soko, ["experiment", "start", "trial", *told]).exit_code == 0
+    shop.until(lambda state: state["experiment"] == "trial")
+    answers = [shop.asked(f"shopper-{one}", limit=1) for one in range(12)]
+    assert {one["variant"] for one in answers} == {"as-learned", "as-documented"}
+
+    def recorded() -> dict[str, Any]:
+        with shop.warehouse.begin() as connection:
+            rows = connection.execute(sa.select(exposures).where(exposures.c.experiment == "trial"))
+            return {row.answer_id: row.variant for row in rows}
+
+    assert wait_until(lambda: recorded().items() >= {one["answer_id"]: one["variant"] for one in answers}.items(), 10)
 
 
 def test_variants_are_obeyed_and_named(start: Callable[..., Opened]) -> None:
