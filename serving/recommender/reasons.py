@@ -45,11 +45,7 @@ def because(
     if not by_model.all():
         near = snapshot.alike[history.columns][:, columns[~by_model]].toarray()
         shares[:, ~by_model] = history.interest[:, None] * near
-<<<<<<< HEAD
     shares[history.interest <= 0] = 0  # nobody is shown something because of what they refused
-=======
-    shares[history.interest <= 0] = 0  # what was refused is no reason to show anything
->>>>>>> ce09b3178059aae9a2da4a0da2d62e5fd2ffc951
     spoken: dict[int, Reason] = {}
     for number, column in enumerate(columns.tolist()):
         most = int(np.argmax(shares[:, number]))
