@@ -45,6 +45,7 @@ class Warehouse:
             max_overflow=5,
             pool_timeout=10,
             pool_pre_ping=True,
+            hide_parameters=True,  # they name shoppers, and an error is logged
             connect_args=connect,
         )
         # A pool of its own: a connection that is set to transactions and back again makes trips to the server for it.
@@ -55,11 +56,12 @@ class Warehouse:
             pool_timeout=10,
             pool_pre_ping=True,
             pool_reset_on_return=None,
+            hide_parameters=True,
             isolation_level="AUTOCOMMIT",
             connect_args=connect,
         )
         # A lock lasts as long as the work beneath it, and that work takes its connections from the pool.
-        self._locks = sa.create_engine(self.url, poolclass=sa.NullPool, connect_args=connect)
+        self._locks = sa.create_engine(self.url, poolclass=sa.NullPool, hide_parameters=True, connect_args=connect)
 
     @property
     def where(self) -> str:

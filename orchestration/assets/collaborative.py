@@ -1,6 +1,7 @@
 """The model that shoppers meet: the chosen recipe on all that happened, its gate, and its promotion."""
 
 import json
+import logging
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from marketplace.errors import ArtifactUnavailable, PublicationRefused
+from marketplace.experiments.assignment import Experiment
+from marketplace.storage.experiments import running_experiment
 from marketplace.storage.model_decisions import KeptRuling, gate_decision_of, keep_decision
 from marketplace.storage.publications import CHALLENGER as PUBLISHED_CHALLENGER
 from marketplace.storage.publications import publish_model
@@ -42,6 +45,7 @@ from orchestration.resources import AlsParam, ModelCacheParam, RegistryParam, Wa
 SCORES_AS_BEFORE = "scores_are_as_they_were"
 MOST_SCORED = 500  # shoppers whose scores tell how scores spread
 RULES = Rules()
+log = logging.getLogger(__name__)
 
 
 @dg.asset(
@@ -190,10 +194,21 @@ def told_in_mlflow(registry: ModelRegistry, made: Registered, decision: Decision
 def offered_to_experiments(
     warehouse: Warehouse, registry: ModelRegistry, model_cache: Any, made: Registered, kind: str
 ) -> None:
-    """The challenger, refused or not, where an experiment finds it; shoppers outside of experiments never meet it."""
+    """The challenger, refused or not, where an experiment finds it; shoppers outside of experiments never meet it.
+
+    While an experiment compares one, that one stays, for shoppers must not meet two under one name.
+    """
+    if compares_a_challenger(running_experiment(warehouse)):
+        log.info("version %s is not offered to experiments: one that compares a challenger is running", made.version)
+        return
     model_cache.keep(registry.content(made.name, made.version))
     details = {"sha256": made.sha256, "kind": kind, "run_id": made.run_id}
     publish_model(warehouse, made.version, details=details, now=datetime.now(UTC), name=PUBLISHED_CHALLENGER)
+
+
+def compares_a_challenger(experiment: Experiment | None) -> bool:
+    """Whether a variant of the experiment shows the challenger."""
+    return experiment is not None and any(one.settings.get("model") == "challenger" for one in experiment.variants)
 
 
 def gate_checks(decision: Decision) -> list[dg.AssetCheckResult]:

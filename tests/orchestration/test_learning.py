@@ -13,7 +13,9 @@ import sqlalchemy as sa
 
 from marketplace.errors import ArtifactUnavailable
 from marketplace.events.weights import WEIGHTS
+from marketplace.experiments.assignment import Experiment, Variant
 from marketplace.storage.embeddings import pending, store
+from marketplace.storage.experiments import end, start
 from marketplace.storage.index_builds import rebuild_index
 from marketplace.storage.model_decisions import decision, decisions
 from marketplace.storage.model_files import ModelCache
@@ -225,6 +227,20 @@ def test_a_weak_champion_gives_way_to_a_better_one_and_comes_back_by_one_command
     assert (second.previous_version, int(second.version)) == (first.version, int(first.version) + 1)
     told = {"by": "asha", "because": "odd lists", "now": NOW}
     assert promotion.roll_back(market.warehouse, market.registry, market.cache, **told).version == first.version
+
+
+def test_a_challenger_that_an_experiment_compares_stays_until_it_ends(market):
+    assert market.run(*LEARNING).success
+    compared = published(market.warehouse, PUBLISHED_CHALLENGER).version
+    variants = (Variant("control", 0.5), Variant("other", 0.5, {"model": "challenger"}))
+    start(market.warehouse, Experiment("models", "salt", variants), now=NOW)
+    market.events([*tastes(), *tastes(seed=9, shoppers=20, days=2)])
+    assert market.run(*LEARNING).success
+    assert published(market.warehouse, PUBLISHED_CHALLENGER).version == compared
+    end(market.warehouse, "models", now=NOW)
+    market.events([*tastes(), *tastes(seed=11, shoppers=20, days=2)])
+    assert market.run(*LEARNING).success
+    assert int(published(market.warehouse, PUBLISHED_CHALLENGER).version) == int(compared) + 2
 
 
 def test_a_warm_retrain_keeps_the_recipe_and_its_weights(market):
