@@ -342,20 +342,31 @@ def top_items(scores: Floats, count: int) -> NDArray[np.intp]:
         return np.full((rows, 0), -1)
     if columns < GROUP * kept * 2:
         return _best_few(scores, kept)
-    whole = columns // GROUP * GROUP
-    highest = scores[:, :whole].reshape(rows, -1, GROUP).max(axis=2)  # (rows, groups)
-    if not (highest < np.inf).all():  # infinite, or no number
-        return _best_few(scores, kept)
-    # The best items lie in the groups whose highest score is best; among equals the lower group, and what is left over.
-    groups = np.sort(_best_few(highest, kept), axis=1)
-    inside = (np.maximum(groups, 0)[:, :, None] * GROUP + np.arange(GROUP)).reshape(rows, -1)
-    rest = np.broadcast_to(np.arange(whole, columns), (rows, columns - whole))
-    candidates = np.concatenate([inside, rest], axis=1)  # ascending in each row
-    values = np.take_along_axis(scores, candidates, axis=1)
-    values[:, : inside.shape[1]][np.repeat(groups < 0, GROUP, axis=1)] = -np.inf  # there are fewer groups than places
-    found = _best_few(values, kept)
+    lists = _best_of_groups(scores, kept)
+    unsure = lists[:, 0] < 0
+    if unsure.any():
+        lists[unsure] = _best_few(scores[unsure], kept)
+    return lists
+
+
+def _best_of_groups(scores: Floats, kept: int) -> NDArray[np.intp]:
+    """As `top_items`, by looking only into the groups of columns whose highest score is best.
+
+    A row begins with -1 where that cannot tell: groups that are level with the last one, or scores that are no number.
+    """
+    rows, columns = scores.shape
+    groups = columns // GROUP
+    # A group is every n-th column, so that the highest of all groups are found by comparing whole stretches.
+    highest = scores[:, : groups * GROUP].reshape(rows, GROUP, groups).max(axis=1)
+    best = np.argpartition(-highest, kept - 1, axis=1)[:, :kept]
+    least = np.take_along_axis(highest, best, axis=1).min(axis=1, keepdims=True)
+    is_sure = ((highest >= least).sum(axis=1) == kept) & np.isfinite(least[:, 0]) & (highest < np.inf).all(axis=1)
+    inside = (best[:, None, :] + np.arange(GROUP)[:, None] * groups).reshape(rows, -1)
+    rest = np.broadcast_to(np.arange(groups * GROUP, columns), (rows, columns - groups * GROUP))
+    candidates = np.sort(np.concatenate([inside, rest], axis=1), axis=1)
+    found = _best_few(np.take_along_axis(scores, candidates, axis=1), kept)
     chosen = np.take_along_axis(candidates, np.maximum(found, 0), axis=1)
-    return np.where(found >= 0, chosen, -1)
+    return np.where(is_sure[:, None] & (found >= 0), chosen, -1)
 
 
 def _best_few(scores: Floats, kept: int) -> NDArray[np.intp]:
