@@ -35,9 +35,9 @@ class Patience:
     give_up_after
         Failures in a row, or half of the recent ones, that open the host's breaker.
     open_seconds
-        How long the breaker stays open the first time; twice as long each time after.
+        How long the breaker stays open; twice as long each time it opens with no answer in between.
     most_openings
-        Openings after which the host is left to the next run.
+        Openings, no answer in between, after which the host is left to the next run.
     host_seconds
         The longest that one host may take in one run, waits included.
     """
@@ -87,6 +87,7 @@ class Host:
     _quiet_until: float = 0.0
     _in_a_row: int = 0
     _openings: int = 0
+    _unanswered: int = 0  # openings since the breaker was last closed by an answer
     _is_open: bool = False
     _is_trying: bool = False
     _recent: deque[bool] = field(default_factory=lambda: deque(maxlen=RECENT))
@@ -123,6 +124,8 @@ class Host:
         """The host answered as a healthy one does."""
         if self._is_left_to_the_trial(turn):
             return
+        if self._is_open:
+            self._unanswered = 0
         self._is_open = False
         self._in_a_row = 0
         self._recent.append(True)
@@ -143,15 +146,16 @@ class Host:
             self.pace = min(SLOWEST_PACE, max(FIRST_PACE, 2 * self.pace))
         is_lost = self._is_open or self._is_failing()  # open still: the trial itself failed
         if is_lost and now >= self._quiet_until:
-            self._quiet_until = now + self.patience.open_seconds * 2**self._openings
+            self._quiet_until = now + self.patience.open_seconds * 2**self._unanswered
             self._openings += 1
+            self._unanswered += 1
             self._is_open = True
             self._recent.clear()
 
     @property
     def is_given_up(self) -> bool:
         """Whether the host is left to the next run."""
-        return self._openings >= self.patience.most_openings
+        return self._unanswered >= self.patience.most_openings
 
     def _is_left_to_the_trial(self, turn: Turn) -> bool:
         """Whether the breaker is open and the request was sent before: what became of it is old news."""
