@@ -29,3 +29,32 @@ exposures = dg.AssetSpec(
     kinds={"fastapi", "postgres"},
     owners=["team:data-engineering"],
 )
+whatsapp_starts = dg.AssetSpec(
+    ["raw", "whatsapp_starts"],
+    description="Chats that shoppers began by a link of ours. One row per start.",
+    group_name="events",
+    kinds={"fastapi", "postgres"},
+    owners=["team:data-engineering"],
+)
+orders = dg.AssetSpec(
+    ["raw", "orders"],
+    description="What was bought, from sellers and from books that were imported. One row per order.",
+    group_name="events",
+    kinds={"fastapi", "postgres"},
+    owners=["team:data-engineering"],
+)
+order_lines = dg.AssetSpec(
+    ["raw", "order_lines"],
+    deps=[orders],
+    description="The products of orders. One row per order and line.",
+    group_name="events",
+    kinds={"fastapi", "postgres"},
+    owners=["team:data-engineering"],
+)
+exchange_rates = dg.AssetSpec(
+    ["raw", "exchange_rates"],
+    description="What currencies were worth in US dollars. One row per currency and day.",
+    group_name="events",
+    kinds={"postgres"},
+    owners=["team:data-engineering"],
+)
