@@ -21,8 +21,9 @@ from marketplace.catalog.products import stable_id
 from marketplace.events.weights import WEIGHTS
 from marketplace.local.history import TASTES, draw_history
 from marketplace.local.market import SampleMarket, draw_market
-from models.collaborative.evaluation import Examination, Judged, bootstrap_interval, examination, judge, judged, listed
+from models.collaborative.evaluation import Examination, Judged, examination, judge, judged, listed
 from models.collaborative.features import Feedback, Interactions, interaction_matrix
+from models.collaborative.intervals import interval_of_mean
 from models.collaborative.model import Floats, Recommender
 from models.collaborative.selection import choose, cook, search
 from models.collaborative.training import FLOOR, possible
@@ -175,7 +176,7 @@ def _table(rows: list[Row], exam: Examination) -> None:
     print(f"{'model':<42} recall@20 [95 %]         ndcg@20 [95 %]          map@20  beside popularity, ndcg@20")
     for row in sorted(rows, key=lambda row: -row.judged.ndcg_at_20.mean()):
         cells = [_cell(getattr(row.judged, name)) for name in ("recall_at_20", "ndcg_at_20")]
-        low, high = bootstrap_interval(row.judged.ndcg_at_20 - floor.judged.ndcg_at_20, seed=7)
+        low, high = interval_of_mean(row.judged.ndcg_at_20 - floor.judged.ndcg_at_20, seed=7)
         said = "wins" if low > 0 else "loses" if high < 0 else "no difference beyond chance"
         said = "" if row is floor else f"{low:+.3f} to {high:+.3f}: {said}"
         print(f"{row.name:<42} {cells[0]}  {cells[1]}  {row.judged.map_at_20.mean():.3f}  {said}")
@@ -183,7 +184,7 @@ def _table(rows: list[Row], exam: Examination) -> None:
 
 
 def _cell(values: np.ndarray) -> str:
-    low, high = bootstrap_interval(values, seed=7)
+    low, high = interval_of_mean(values, seed=7)
     return f"{values.mean():.3f} [{low:.3f}, {high:.3f}]"
 
 

@@ -20,7 +20,7 @@ from marketplace.storage.model_files import ModelCache
 from marketplace.storage.publications import MODEL, published
 from marketplace.storage.warehouse import Warehouse
 from models.collaborative.evidence import GAINS, Contender, Evidence
-from models.collaborative.gate import interval_of_gain
+from models.collaborative.intervals import interval_of_mean
 from orchestration import promotion
 from orchestration.registry import CF_MODEL, ModelRegistry, Version
 
@@ -139,7 +139,7 @@ def _paired(first: KeptRuling | None, second: KeptRuling | None) -> list[str]:
     lines = []
     for metric, name in GAINS.items():
         gains = _of(after.challenger, after, metric, shared) - _of(before.challenger, before, metric, shared)
-        low, high = interval_of_gain(gains, seed=after.seed)
+        low, high = interval_of_mean(gains, seed=after.seed)
         lines.append(f"{name}: {gains.mean():+.4f} ({low:+.4f} to {high:+.4f}) over {len(shared)} shoppers")
     return lines
 

@@ -12,10 +12,10 @@ from sqlalchemy.dialects.postgresql import insert
 from marketplace.errors import Conflict, InputRejected, NotFound
 from marketplace.events.interactions import Interaction, Lead
 from marketplace.storage.landing import PIECE, Columns, as_array, land, sent
+from marketplace.storage.notices import CHANNEL
 from marketplace.storage.tables import interactions, leads, products, sellers
 from marketplace.storage.warehouse import Warehouse
 
-CHANNEL = "soko"  # those who serve listen there
 MOST_NAMED = 100  # shoppers; of more it is only said that there are some
 _CONTENT = ("user_id", "product_id", "kind", "session_id", "surface")
 

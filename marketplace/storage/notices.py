@@ -11,7 +11,7 @@ import psycopg2
 from marketplace.errors import StoreUnreachable
 from marketplace.storage.warehouse import Warehouse
 
-CHANNEL = "soko"
+CHANNEL = "soko"  # those who serve listen there
 
 
 class Notices:

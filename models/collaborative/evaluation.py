@@ -24,7 +24,6 @@ from models.collaborative.model import BLOCK, Floats, Recommender, top_items
 
 DEPTH = 20
 SHOWN = 10  # of each list, when all lists are looked at together
-RESAMPLES = 1000
 LIGHT, HEAVY = 3, 20  # products touched: fewer than the first is cold, from the second on heavy
 Score = Callable[[sp.csr_matrix], Floats]
 
@@ -181,19 +180,6 @@ def average_precisions(hits: NDArray[np.bool_], wanted: NDArray[np.integer], cut
     found = hits[:, :cut]
     precision = np.cumsum(found, axis=1) / np.arange(1, found.shape[1] + 1)
     return np.asarray((precision * found).sum(axis=1) / np.maximum(np.minimum(wanted, cut), 1), dtype=np.float64)
-
-
-def bootstrap_interval(values: NDArray[np.float64], *, seed: int) -> tuple[float, float]:
-    """The 95 % percentile interval of the mean, resampling values; (0, 0) for none.
-
-    Source: Efron and Tibshirani, "An introduction to the bootstrap", 1993, section 13.3.
-    """
-    if len(values) == 0:
-        return 0.0, 0.0
-    generator = np.random.default_rng(seed)
-    means = np.array([values[generator.integers(0, len(values), len(values))].mean() for _ in range(RESAMPLES)])
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def gini(amounts: NDArray[Any]) -> float:

@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.collaborative.evidence import GAINS, Contender, Evidence
+from models.collaborative.intervals import interval_of_mean
 
 RULES_VERSION = "1"
-RESAMPLES = 1000
-DRAWS_AT_ONCE = 2_000_000  # resampled shoppers held in memory
 
 Rule = Literal[
     "enough_to_judge",
@@ -119,18 +118,6 @@ def decide(evidence: Evidence, rules: Rules | None = None) -> Decision:
     return Decision("promoted" if all(reason.passed for reason in reasons) else "refused", reasons)
 
 
-def interval_of_gain(gains: NDArray[np.float64], *, seed: int) -> tuple[float, float]:
-    """The 95 % percentile interval of the mean of paired differences, resampling shoppers; (0, 0) for none."""
-    if not len(gains):
-        return 0.0, 0.0
-    generator = np.random.default_rng(seed)
-    at_once = max(1, DRAWS_AT_ONCE // len(gains))
-    sizes = [min(at_once, RESAMPLES - start) for start in range(0, RESAMPLES, at_once)]
-    means = [gains[generator.integers(0, len(gains), (size, len(gains)))].mean(axis=1) for size in sizes]
-    low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
-    return float(low), float(high)
-
-
 def _enough_to_judge(evidence: Evidence, rules: Rules) -> Iterator[Reason]:
     count = len(evidence.shoppers)
     sentence = f"{count} shoppers with something new in the future were judged; {rules.least_shoppers} are needed"
@@ -142,7 +129,7 @@ def _enough_to_judge(evidence: Evidence, rules: Rules) -> Iterator[Reason]:
 
 def _beats_popularity(evidence: Evidence, rules: Rules) -> Iterator[Reason]:
     gains = _gains(evidence, "ndcg_at_20", evidence.popularity)
-    low, high = interval_of_gain(gains, seed=evidence.seed)
+    low, high = interval_of_mean(gains, seed=evidence.seed)
     mean = float(gains.mean()) if len(gains) else 0.0
     sentence = f"nDCG@20 {mean:+.4f} ({low:+.4f} to {high:+.4f}) beside popularity; the least must be above 0"
     yield Reason("beats_popularity", low > 0, sentence, low, 0.0)
@@ -155,7 +142,7 @@ def _not_worse_than_the_champion(evidence: Evidence, rules: Rules) -> Iterator[R
         return
     for metric, name in GAINS.items():
         gains = _gains(evidence, metric, champion)
-        low, high = interval_of_gain(gains, seed=evidence.seed)
+        low, high = interval_of_mean(gains, seed=evidence.seed)
         mean, held = _mean(gains), _mean(champion.per_shopper(metric))
         bound, margin = -rules.worst_fall * held, -rules.margin * held
         sentence = (
@@ -176,7 +163,7 @@ def _harms_no_segment(evidence: Evidence, rules: Rules) -> Iterator[Reason]:
         if len(members) < rules.least_of_segment:
             continue
         judged += 1
-        low, high = interval_of_gain(gains[members], seed=evidence.seed)
+        low, high = interval_of_mean(gains[members], seed=evidence.seed)
         mean, bound = _mean(gains[members]), -rules.worst_fall_of_segment * _mean(held[members])
         sentence = (
             f"{name}: nDCG@20 {mean:+.4f} ({low:+.4f} to {high:+.4f}) over {len(members)} shoppers, beside "

@@ -207,7 +207,7 @@ class FactorModel:
         found = np.zeros((histories.shape[0], self.item_factors.shape[1]), dtype=np.float32)
         for row, (start, end) in enumerate(pairwise(histories.indptr.tolist())):
             if end > start:
-                system, touched, targets = self._system(histories.indices[start:end], histories.data[start:end])
+                system, touched, targets = self.system_of(histories.indices[start:end], histories.data[start:end])
                 found[row] = np.linalg.solve(system, touched.T @ targets)
         return found
 
@@ -217,7 +217,7 @@ class FactorModel:
 
     def shares(self, history: sp.csr_matrix, column: int) -> Floats:
         """As the contract says; they sum to the score, section 5 of the paper."""
-        system, touched, targets = self._system(history.indices, history.data)
+        system, touched, targets = self.system_of(history.indices, history.data)
         towards = np.linalg.solve(system, self.item_factors[column])
         return np.asarray((touched @ towards) * targets, dtype=np.float32)
 
@@ -236,7 +236,8 @@ class FactorModel:
         fold = FoldIn.from_array(np.asarray(arrays["fold_in"]))
         return cls(_floats(arrays, "item_factors"), _ids(arrays), fold, str(arrays["kind"]))
 
-    def _system(self, columns: NDArray[np.integer], interest: Floats) -> tuple[Floats, Floats, Floats]:
+    def system_of(self, columns: NDArray[np.integer], interest: Floats) -> tuple[Floats, Floats, Floats]:
+        """What a history is folded in by: the matrix (factors, factors), its items' factors, and their targets."""
         touched = self.item_factors[columns]  # (n, factors)
         added, targets = self.fold.weights(interest)
         system = self._gram + (touched * added[:, None]).T @ touched

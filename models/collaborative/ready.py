@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from models.collaborative.model import BlendModel, FactorModel, Floats, ItemModel, PopularModel, Recommender, spread
+from models.collaborative.model import BlendModel, FactorModel, Floats, ItemModel, Recommender, spread
 
 
 class Ready(Protocol):
@@ -24,14 +24,10 @@ class Ready(Protocol):
         ...
 
 
-Model = Recommender | PopularModel | ItemModel | FactorModel | BlendModel
-
-
-def made_ready(model: Model) -> Ready:
+def made_ready(model: Recommender) -> Ready:
     """The model with what all shoppers share worked out; its scores and shares stay what they were."""
     if isinstance(model, FactorModel):
-        gram = model.fold.unobserved * (model.item_factors.T @ model.item_factors)
-        return _Factors(model, np.ascontiguousarray(gram))
+        return _Factors(model)
     if isinstance(model, BlendModel):
         return _Blend(tuple(made_ready(part) for part in model.parts), model.weights)
     if isinstance(model, ItemModel):
@@ -42,29 +38,20 @@ def made_ready(model: Model) -> Ready:
 @dataclass(frozen=True, slots=True)
 class _Factors:
     model: FactorModel
-    gram: Floats  # (factors, factors): all items together, which no shopper changes
 
     def scores(self, history: sp.csr_matrix) -> Floats:
         if not history.nnz:
             return np.zeros(len(self.model.items), dtype=np.float32)
-        system, touched, targets = self._system(history)
+        system, touched, targets = self.model.system_of(history.indices, history.data)
         shopper = np.linalg.solve(system, touched.T @ targets).astype(np.float32)
         return np.asarray(self.model.item_factors @ shopper, dtype=np.float32)
 
     def shares(self, history: sp.csr_matrix, columns: NDArray[np.intp]) -> Floats:
         if not history.nnz:
             return np.zeros((0, len(columns)), dtype=np.float32)
-        system, touched, targets = self._system(history)
+        system, touched, targets = self.model.system_of(history.indices, history.data)
         towards = np.linalg.solve(system, self.model.item_factors[columns].T)  # (factors, columns)
         return np.asarray((touched @ towards) * targets[:, None], dtype=np.float32)
-
-    def _system(self, history: sp.csr_matrix) -> tuple[Floats, Floats, Floats]:
-        fold = self.model.fold
-        touched = self.model.item_factors[history.indices]
-        added, targets = fold.weights(history.data)
-        system = self.gram + (touched * added[:, None]).T @ touched
-        system[np.diag_indices_from(system)] += fold.penalty(history.nnz, len(self.model.items))
-        return system, touched, targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +89,7 @@ class _Blend:
 
 @dataclass(frozen=True, slots=True)
 class _Any:
-    model: Model
+    model: Recommender
 
     def scores(self, history: sp.csr_matrix) -> Floats:
         return np.asarray(self.model.scores(history)[0], dtype=np.float32)

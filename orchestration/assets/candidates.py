@@ -12,8 +12,8 @@ from pydantic import Field
 
 from marketplace.storage.marts import read_facts
 from models.collaborative.drift import Moved, Profile, moved, profile_of_events
-from models.collaborative.evaluation import bootstrap_interval
 from models.collaborative.features import interaction_matrix
+from models.collaborative.intervals import interval_of_mean
 from models.collaborative.selection import Recipe
 from models.collaborative.tournament import Ground, Round, Tools, compete, defend
 from models.collaborative.trials import Trials
@@ -253,7 +253,7 @@ def vars_of_feedback() -> dict[str, str]:
 
 def _bounds(values: tuple[float, ...]) -> tuple[float, float, float]:
     found = np.array(values, dtype=np.float64)
-    return (float(found.mean()) if len(found) else 0.0, *bootstrap_interval(found, seed=7))
+    return (float(found.mean()) if len(found) else 0.0, *interval_of_mean(found, seed=7))
 
 
 def _told(one: Moved) -> dict[str, str | float | bool]:

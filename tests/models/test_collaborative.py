@@ -8,10 +8,11 @@ import pytest
 import scipy.sparse as sp
 
 from marketplace.errors import InputRejected
-from models.collaborative.evaluation import bootstrap_interval, examination, judge
+from models.collaborative.evaluation import examination, judge
 from models.collaborative.factors import AlsParameters, ScaledAlsParameters, fit_als, fit_scaled_als
 from models.collaborative.features import Feedback, Interactions, history_of, interaction_matrix
 from models.collaborative.graph import GraphParameters, fit_graph
+from models.collaborative.intervals import interval_of_mean
 from models.collaborative.linear import EASE_MOST, EaseParameters, ItemParameters, fit_ease, fit_items
 from models.collaborative.model import BlendModel, FactorModel, FoldIn, neighbours, read_model, top_items
 from models.collaborative.selection import Recipe, choose, cook, search, varied
@@ -261,8 +262,8 @@ def test_a_varied_setting_is_another_one_of_the_same_family(kind):
 
 
 def test_the_bootstrap_interval_of_equal_values_is_that_value():
-    assert bootstrap_interval(np.full(20, 0.25), seed=1) == (0.25, 0.25)
-    assert bootstrap_interval(np.array([]), seed=1) == (0.0, 0.0)
+    assert interval_of_mean(np.full(20, 0.25), seed=1) == (0.25, 0.25)
+    assert interval_of_mean(np.array([]), seed=1) == (0.0, 0.0)
 
 
 def test_a_refusal_in_training_counts_against_the_product():

@@ -8,8 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.collaborative.evaluation import average_precisions, bootstrap_interval, gini, ndcgs, recalls
+from models.collaborative.evaluation import average_precisions, gini, ndcgs, recalls
 from models.collaborative.hybrid import calibrated
+from models.collaborative.intervals import interval_of_mean
 from models.collaborative.model import FactorModel, FoldIn, neighbours, top_items
 from models.embedding.vectors import concatenated, hybrid, normalised
 
@@ -97,7 +98,7 @@ def test_gini_ignores_scale_and_order_and_lies_between_0_and_1(amounts, factor):
 
 @given(arrays(np.float64, st.integers(1, 30), elements=st.floats(-1, 1)), st.integers(0, 99))
 def test_a_bootstrap_interval_lies_within_the_values(values, seed):
-    low, high = bootstrap_interval(values, seed=seed)
+    low, high = interval_of_mean(values, seed=seed)
     assert values.min() - 1e-12 <= low <= high <= values.max() + 1e-12
 
 
