@@ -55,11 +55,24 @@ orders as (
 
 happened as (
 
-    select seller_id, day_on from funnel
+    select
+        seller_id,
+        day_on
+    from funnel
+
     union all
-    select seller_id, day_on from leads
+
+    select
+        seller_id,
+        day_on
+    from leads
+
     union all
-    select seller_id, day_on from orders
+
+    select
+        seller_id,
+        day_on
+    from orders
 
 ),
 
