@@ -13,7 +13,7 @@ funnel as (
     select
         seller_id,
         funnel_on as day_on,
-        0::bigint as impressions,
+        sum(impressions)::bigint as impressions,
         sum(views)::bigint as views,
         sum(clicks)::bigint as clicks,
         sum(whatsapp_starts)::bigint as whatsapp_starts
