@@ -122,7 +122,8 @@ class Settings(BaseSettings):
     smtp_key: SecretStr = Field(SecretStr(""), description="password of that account")
     smtp_from: str = Field("", description="address that mails come from")
     quiet_hours: str = Field(
-        "", description="hours of each market's local day in which nobody is told of alerts, such as 21-7; empty for none"
+        "",
+        description="hours of each market's local day in which nobody is told of alerts, such as 21-7; empty for none",
     )
 
     review_token: SecretStr = Field(

@@ -210,11 +210,11 @@ def _withdraw(
     connection: sa.Connection, found: set[tuple[str, int, date, str]], judged: tuple[date, date], now: datetime
 ) -> int:
     kept = connection.execute(
-        sa.select(alerts).where(alerts.c.observed_on.between(*judged), alerts.c.withdrawn_at.is_(None)).with_for_update()
+        sa.select(alerts)
+        .where(alerts.c.observed_on.between(*judged), alerts.c.withdrawn_at.is_(None))
+        .with_for_update()
     )
-    gone = [
-        row.alert_id for row in kept if (row.metric, row.seller_id, row.observed_on, row.direction) not in found
-    ]
+    gone = [row.alert_id for row in kept if (row.metric, row.seller_id, row.observed_on, row.direction) not in found]
     connection.execute(sa.update(alerts).where(alerts.c.alert_id.in_(gone)).values(withdrawn_at=now))
     _forget(connection, gone)
     return len(gone)

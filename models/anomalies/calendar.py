@@ -12,7 +12,14 @@ Flags = NDArray[np.bool_]
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 PAY_DISTANCES = (-1, 0, 1, 2, 3)
-PAY_DAYS = ("", "the day before pay-day", "pay-day", "a day after pay-day", "two days after pay-day", "three days after")
+PAY_DAYS = (
+    "",
+    "the day before pay-day",
+    "pay-day",
+    "a day after pay-day",
+    "two days after pay-day",
+    "three days after",
+)
 HOLIDAYS = ("", "public holiday", "the eve of a public holiday")
 RAMADAN_EDGE = 10  # days after Ramadan begins or ends in which habits move
 

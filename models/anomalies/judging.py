@@ -130,7 +130,9 @@ class _Walk:
             mean = np.nansum(clean, axis=0) / np.nansum(np.where(np.isnan(clean), np.nan, np.exp(effects)), axis=0)
         is_small = (np.expm1(level) < SMALL) & (self.how.kind != "duration")
         self.expected[day] = np.maximum(np.where(is_small, mean * np.exp(total), usual), LEAST)
-        for kept, effect in zip(self.effects, (*(one[0] for one in today), np.where(is_small, 0.0, trend)), strict=True):
+        for kept, effect in zip(
+            self.effects, (*(one[0] for one in today), np.where(is_small, 0.0, trend)), strict=True
+        ):
             kept[day] = effect
 
     def _unit(self, day: int) -> Floats:
@@ -147,7 +149,9 @@ class _Walk:
         days = slice(max(0, day - ERROR_DAYS), day)
         least = LEAST_EXCESS[self.how.kind]
         spread = (1.4826 * middle(np.abs(self.errors[days]))) ** 2
-        chance = 0.0 if self.how.kind == "duration" else middle(self.unit[days] / (self.expected[days] + self.unit[days]))
+        chance = (
+            0.0 if self.how.kind == "duration" else middle(self.unit[days] / (self.expected[days] + self.unit[days]))
+        )
         own = np.maximum(spread - chance, least)
         seen = (~np.isnan(self.errors[days])).sum(axis=0)
         is_told = (seen >= RECENT_DAYS) & (self.expected[day] / self.unit[day] >= SMALL)

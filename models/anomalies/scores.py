@@ -50,7 +50,9 @@ def share_scores(hits: Floats, tries: Floats, share: Floats) -> Floats:
     return scores
 
 
-def band(score: Callable[[Floats], Floats], low: Floats, middle: Floats, high: Floats, limit: float) -> tuple[Floats, Floats]:
+def band(
+    score: Callable[[Floats], Floats], low: Floats, middle: Floats, high: Floats, limit: float
+) -> tuple[Floats, Floats]:
     """The values between which no score is beyond the limit, found between `low` and `high`."""
     lower = _crossing(lambda value: score(value) > -limit, low, middle)
     upper = _crossing(lambda value: score(value) >= limit, middle, high)

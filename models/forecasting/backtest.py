@@ -50,13 +50,15 @@ class Backtest:
     models: Mapping[str, Tested]
 
 
-def backtest(values: Floats, grain: Grain) -> Backtest | None:
+def backtest(values: Floats, grain: Grain, *, only: str | None = None) -> Backtest | None:
     """How every candidate would have done, None where the series is too short to be forecast half as often as asked.
 
     Parameters
     ----------
     values : (periods,)
         Without gaps, oldest first.
+    only
+        The one model that is tried, if not all.
     """
     season = grain.season_in(len(values))
     least = max(grain.least, 2 * season)
@@ -68,7 +70,9 @@ def backtest(values: Floats, grain: Grain) -> Backtest | None:
     truths = np.stack([values[origin : origin + grain.horizon] for origin in origins])
     levels = np.array([level_of(values[:origin], season) for origin in origins])
     tested = {
-        name: _tested(name, model, values, origins, truths, levels, scale) for name, model in candidates.items()
+        name: _tested(name, model, values, origins, truths, levels, scale)
+        for name, model in candidates.items()
+        if only in (None, name)
     }
     return Backtest(season, grain.horizon, origins, tested)
 

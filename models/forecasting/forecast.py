@@ -38,27 +38,37 @@ class NoForecast:
     reason: str
 
 
-def forecast(values: Floats, grain: Grain) -> Forecast | NoForecast:
+def forecast(values: Floats, grain: Grain, model: str | None = None) -> Forecast | NoForecast:
     """What follows, not below zero.
 
     Parameters
     ----------
     values : (periods,)
         Without gaps, oldest first.
+    model
+        Who makes it, as an earlier backtest chose; None to choose anew.
     """
-    shortest = min(2 * grain.season, grain.least)
-    if len(values) < shortest:
-        return NoForecast(f"{len(values)} {grain.name}s are known, and a forecast needs {shortest}")
-    if not values.any():
-        return NoForecast("nothing was ever sold")
-    tested = backtest(values, grain)
+    why_not = refusal(values, grain)
+    if why_not is not None:
+        return NoForecast(why_not)
+    tested = backtest(values, grain, only=model)
     if tested is None:
         return _unmeasured(values, grain)
-    model, reason = served_model(tested)
-    mean = candidates_for(values[: tested.origins[0]], tested.season)[model](values, grain.horizon)
-    errors, level = tested.models[model].errors, level_of(values, tested.season)
+    if model is not None and model not in tested.models:
+        return NoForecast(f"{model} does not fit this kind of demand any more")
+    chosen, reason = served_model(tested) if model is None else (model, "chosen by the backtest")
+    mean = candidates_for(values[: tested.origins[0]], tested.season)[chosen](values, grain.horizon)
+    errors, level = tested.models[chosen].errors, level_of(values, tested.season)
     widths = [half_widths(errors, share) * level for share in (0.8, 0.95)]
-    return _bounded(model, reason, mean, widths, tested)
+    return _bounded(chosen, reason, mean, widths, tested)
+
+
+def refusal(values: Floats, grain: Grain) -> str | None:
+    """Why these values have no forecast, None where they have one."""
+    shortest = min(2 * grain.season, grain.least)
+    if len(values) < shortest:
+        return f"{len(values)} {grain.name}s are known, and a forecast needs {shortest}"
+    return None if values.any() else "nothing was ever sold"
 
 
 def served_model(tested: Backtest) -> tuple[str, str]:

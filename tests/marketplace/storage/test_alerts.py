@@ -126,7 +126,7 @@ def test_what_a_killed_consumer_took_is_taken_again_after_a_while(warehouse):
 
 def test_a_consumer_that_was_dead_for_six_hours_gets_everything_in_order_and_the_lag_says_how_long(warehouse):
     found = [replace(LOW, seller_id=number) for number in range(1, 4)]
-    for number, one in enumerate(found):
+    for number in range(len(found)):
         keep(warehouse, *found[: number + 1], now=NOW + timedelta(minutes=number))
     now, tried = NOW + timedelta(minutes=5), 0
     while now < NOW + timedelta(hours=6):

@@ -19,14 +19,30 @@ syncs as (
 
 ),
 
+begun as (
+
+    select
+        seller_id,
+        min(sync_on) as first_on
+    from syncs
+    group by seller_id
+
+),
+
+ended as (
+
+    select max(sync_on) as last_on from syncs
+
+),
+
 -- A catalogue is followed from the seller's first sync to the last sync of anybody.
 followed as (
 
     select
         begun.seller_id,
         begun.first_on + days_later as day_on
-    from (select seller_id, min(sync_on) as first_on from syncs group by seller_id) as begun
-    cross join (select max(sync_on) as last_on from syncs) as ended
+    from begun
+    cross join ended
     cross join lateral generate_series(0, ended.last_on - begun.first_on) as days_later
 
 ),
@@ -91,6 +107,19 @@ market_catalogue as (
 
 ),
 
+changed as (
+
+    select * from catalogue
+
+    union all
+
+    select
+        0::bigint as seller_id,
+        market_catalogue.*
+    from market_catalogue
+
+),
+
 measured as (
 
     select
@@ -140,14 +169,7 @@ measured as (
         changed.seller_id,
         changed.day_on,
         metrics.*
-    from (
-        select * from catalogue
-        union all
-        select
-            0::bigint as seller_id,
-            *
-        from market_catalogue
-    ) as changed
+    from changed
     cross join
         lateral (
             values
