@@ -88,12 +88,12 @@ def tally(year: PlantedDays, odd: Odd) -> Tally:
         # What a lasting shift does after a week is its new level, of which nobody should be told.
     right = wrong = on_peaks = judged = 0
     for name, found in odd.items():
-        found = found[LEARNING:]
-        is_right = (found != 0) & (found == explained[name][LEARNING:])
-        is_wrong = (found != 0) & ~is_right
+        told = found[LEARNING:]
+        is_right = (told != 0) & (told == explained[name][LEARNING:])
+        is_wrong = (told != 0) & ~is_right
         right, wrong = right + int(is_right.sum()), wrong + int(is_wrong.sum())
         on_peaks += int(is_wrong[year.is_peak[LEARNING:]].sum())
-        judged += found.size
+        judged += told.size
     seen = [_is_found(one, odd) for one in year.planted]
     visible = [one.direction > 0 or one.usual >= VISIBLE for one in year.planted]
     both = sum(is_seen and is_visible for is_seen, is_visible in zip(seen, visible, strict=True))

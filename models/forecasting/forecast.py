@@ -18,8 +18,10 @@ NORMAL = {0.8: 1.2816, 0.95: 1.96}
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The periods after the last, each (horizon,), and why this model made them; `tested` is None where nothing could
-    be measured."""
+    """The periods after the last, each (horizon,), and why this model made them.
+
+    `tested` is None where nothing could be measured.
+    """
 
     model: str
     reason: str
