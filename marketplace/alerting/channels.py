@@ -29,7 +29,10 @@ SIGNATURE = "X-Soko-Signature"
 class Channel(Protocol):
     """Somewhere that messages go to."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the outbox calls it."""
+        ...
 
     def send(self, message: Message) -> None:
         """Returns when somebody took the message.

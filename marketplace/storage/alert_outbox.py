@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -118,6 +119,6 @@ def lag(warehouse: Warehouse, *, now: datetime) -> Lag:
     return Lag(waiting, (now - oldest).total_seconds() if oldest else 0.0, given_up)
 
 
-def _delivery(row: dict[str, object]) -> Delivery:
-    numbers = [row.pop(name) for name in ("delivery_id", "channel", "attempts")]
-    return Delivery(int(str(numbers[0])), str(numbers[1]), int(str(numbers[2])), alert_from(row))
+def _delivery(row: dict[str, Any]) -> Delivery:
+    delivery_id, channel, attempts = (row.pop(name) for name in ("delivery_id", "channel", "attempts"))
+    return Delivery(delivery_id, channel, attempts, alert_from(row))

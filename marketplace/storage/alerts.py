@@ -135,7 +135,7 @@ def list_alerts(
     if not with_withdrawn:
         statement = statement.where(alerts.c.withdrawn_at.is_(None))
     with warehouse.reading() as connection:
-        return [alert_from(row) for row in connection.execute(statement.limit(limit)).mappings()]
+        return [alert_from(dict(row)) for row in connection.execute(statement.limit(limit)).mappings()]
 
 
 def alert_of(warehouse: Warehouse, alert_id: int) -> Alert:
@@ -243,7 +243,7 @@ def _keep(connection: sa.Connection, one: Observed, state: str, now: datetime) -
     }
     statement = insert(alerts).values(**key, **figures, state=state, raised_at=now)
     again = {**figures, "withdrawn_at": None}
-    is_inserted = sa.literal_column("xmax = 0")
+    is_inserted: sa.ColumnElement[bool] = sa.literal_column("xmax = 0")
     row = connection.execute(
         statement.on_conflict_do_update(index_elements=list(key), set_=again).returning(alerts.c.alert_id, is_inserted)
     ).one()
@@ -267,9 +267,9 @@ def _alert_in(connection: sa.Connection, alert_id: int) -> Alert:
     row = connection.execute(sa.select(alerts).where(alerts.c.alert_id == alert_id)).mappings().one_or_none()
     if row is None:
         raise NotFound(f"alert {alert_id} is not known")
-    return alert_from(row)
+    return alert_from(dict(row))
 
 
-def alert_from(values: Mapping[str, Any]) -> Alert:
+def alert_from(values: dict[str, Any]) -> Alert:
     """The alert of a row of its table."""
     return Alert(**{**values, "reasons": tuple(values["reasons"])})

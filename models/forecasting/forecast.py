@@ -99,5 +99,5 @@ def _unmeasured(values: Floats, grain: Grain) -> Forecast:
 def _bounded(model: str, reason: str, mean: Floats, widths: list[Floats], tested: Backtest | None) -> Forecast:
     mean = np.maximum(mean, 0.0)
     wide = [widths[0], np.maximum(widths[0], widths[1])]
-    ends = [end for width in wide for end in (np.maximum(mean - width, 0.0), mean + width)]
-    return Forecast(model, reason, mean, *ends, tested)
+    low, high = ([np.maximum(mean - width, 0.0) for width in wide], [mean + width for width in wide])
+    return Forecast(model, reason, mean, low[0], high[0], low[1], high[1], tested)

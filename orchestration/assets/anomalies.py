@@ -130,9 +130,9 @@ def _drawn(watched: Sequence[Watched], worst: Observed) -> bytes:
     return expected_band(
         f"{worst.metric} of {f'seller {worst.seller_id}' if worst.seller_id else 'the market'}",
         [day.date() for day in metric.panel.days[last]],
-        metric.panel.values[last, series],
-        found.expected[last, series],
-        found.low[last, series],
-        found.high[last, series],
+        metric.panel.values[last, series].tolist(),
+        found.expected[last, series].tolist(),
+        found.low[last, series].tolist(),
+        found.high[last, series].tolist(),
         worst.observed_on,
     )

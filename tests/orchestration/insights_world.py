@@ -1,4 +1,4 @@
-"""The marts that insights read, as they are built, with four months of four sellers and the anomalies planted in them."""
+"""The marts that insights read, with four months of four sellers and the anomalies planted in them."""
 
 from __future__ import annotations
 
