@@ -27,6 +27,7 @@ REFIT_DAYS = 7
 ERROR_DAYS = 60
 LEAST_EXCESS = {"count": 0.06**2, "amount": 0.06**2, "duration": 0.15**2}
 RAMADAN_VARIANCE = 0.15**2
+VARIED = 1.5  # one more than the squared coefficient of variation of what an order amounts to
 STEEPEST = 0.01  # of a day
 
 
@@ -142,7 +143,8 @@ class _Walk:
         days = slice(max(0, day - ERROR_DAYS), day)
         events = np.nansum(self.events[days], axis=0)
         amount = np.nansum(self.habits.clean[days], axis=0)
-        return np.where(events > 0, amount / np.maximum(events, 1.0), np.maximum(amount, 1.0)) * 1.5
+        unit: Floats = np.where(events > 0, amount / np.maximum(events, 1.0), np.maximum(amount, 1.0)) * VARIED
+        return unit
 
     def _excess(self, day: int) -> Floats:
         """How much more than chance alone the days before were off: a variance on the log scale."""

@@ -1,4 +1,4 @@
--- One row per sale and product in it that is bought often enough to be paired. A table, since every pair reads it twice.
+-- One row per sale and product in it that is bought often enough to be paired. A table, since pairs read it twice.
 {{ config(materialized='table', indexes=[{'columns': ['order_id']}]) }}
 
 with products as (

@@ -1,4 +1,4 @@
--- One row per order of a known seller, with its local day and its worth in US dollars where a rate of that time is known.
+-- One row per order of a known seller, with its local day and its worth in US dollars where a rate is known.
 with orders as (
 
     select * from {{ ref('stg_raw__orders') }}

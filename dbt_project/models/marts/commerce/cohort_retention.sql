@@ -1,4 +1,4 @@
--- One row per subject, grain, seller, cohort and period since, from period 0 to that of the last day known, zeros included.
+-- One row per subject, grain, seller, cohort and period since, from 0 to that of the last day known, zeros included.
 {{ config(indexes=[{'columns': ['subject', 'grain', 'seller_id', 'cohort_on', 'period'], 'unique': true}]) }}
 
 with activity as (
@@ -19,7 +19,7 @@ begun as (
 
 periods as (
 
-    select
+    select distinct
         subject,
         'week' as grain,
         seller_id,
@@ -31,7 +31,7 @@ periods as (
 
     union all
 
-    select
+    select distinct
         subject,
         'month' as grain,
         seller_id,
@@ -43,6 +43,7 @@ periods as (
 
 ),
 
+-- Everybody is there in period 0.
 cohorts as (
 
     select
@@ -51,8 +52,9 @@ cohorts as (
         seller_id,
         cohort_on,
         last_period,
-        count(distinct subject_id) as cohort_size
+        count(*) as cohort_size
     from periods
+    where period = 0
     group by subject, grain, seller_id, cohort_on, last_period
 
 ),
@@ -65,7 +67,7 @@ retained as (
         seller_id,
         cohort_on,
         period,
-        count(distinct subject_id) as retained
+        count(*) as retained
     from periods
     group by subject, grain, seller_id, cohort_on, period
 

@@ -78,6 +78,9 @@ between_pays as (
 select
     country,
     date_on,
+    date_trunc('week', date_on)::date as week_starts_on,
+    date_trunc('month', date_on)::date as month_starts_on,
+    iso_weekday,
     is_pay_day,
     case
         when last_pay_on is null or next_pay_on - date_on < date_on - last_pay_on then date_on - next_pay_on

@@ -1,24 +1,22 @@
--- One row per order of a known seller and line. Incremental as its orders are.
+-- One row per order of a known seller and line, with the category that its product had then. Incremental as orders are.
 {{
     config(
         materialized='incremental',
         incremental_strategy='merge',
         unique_key=['order_id', 'line_number'],
-        on_schema_change='append_new_columns',
+        on_schema_change='fail',
         indexes=[
             {'columns': ['order_id', 'line_number'], 'unique': true},
             {'columns': ['seller_id', 'occurred_on']},
-            {'columns': ['received_at']}
+            {'columns': ['known_at']}
         ]
     )
 }}
+{%- set since = watermark('known_at') if is_incremental() %}
 
 with orders as (
 
     select * from {{ ref('fct_orders') }}
-    {% if is_incremental() %}
-        where {{ received_lately('received_at') }}
-    {% endif %}
 
 ),
 
@@ -30,7 +28,7 @@ lines as (
 
 products as (
 
-    select * from {{ ref('int_products_judged') }}
+    select * from {{ ref('int_product_categories') }}
 
 )
 
@@ -48,10 +46,16 @@ select
     orders.currency,
     orders.occurred_at,
     orders.occurred_on,
-    orders.received_at
+    orders.received_at,
+    greatest(orders.received_at, products.known_at) as known_at
 from lines
 inner join orders on lines.order_id = orders.order_id
 left join products
     on
         lines.product_id = products.product_id
         and orders.seller_id = products.seller_id
+        and orders.occurred_at >= products.valid_from
+        and orders.occurred_at < products.valid_to
+{% if is_incremental() %}
+    where greatest(orders.received_at, products.known_at) >= {{ since }}
+{% endif %}

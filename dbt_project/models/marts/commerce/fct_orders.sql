@@ -1,25 +1,23 @@
--- One row per order of a known seller. Incremental: what came in lately is read again, and what a late rate values now.
+-- One row per order of a known seller. Incremental on when all of a row was known: the order, what led to it, its rate.
 {{
     config(
         materialized='incremental',
         incremental_strategy='merge',
         unique_key='order_id',
-        on_schema_change='append_new_columns',
+        on_schema_change='fail',
         indexes=[
             {'columns': ['order_id'], 'unique': true},
             {'columns': ['seller_id', 'occurred_on']},
             {'columns': ['customer_id']},
-            {'columns': ['received_at']}
+            {'columns': ['known_at']}
         ]
     )
 }}
+{%- set since = watermark('known_at') if is_incremental() %}
 
 with orders as (
 
     select * from {{ ref('int_orders_valued') }}
-    {% if is_incremental() %}
-        where {{ received_lately('received_at') }} or {{ received_lately('rate_received_at') }}
-    {% endif %}
 
 ),
 
@@ -60,7 +58,11 @@ select
     orders.origin,
     orders.occurred_at,
     orders.occurred_on,
-    orders.received_at
+    orders.received_at,
+    greatest(orders.received_at, orders.rate_received_at, attributed.known_at) as known_at
 from orders
 left join attributed on orders.order_id = attributed.order_id
 left join lines on orders.order_id = lines.order_id
+{% if is_incremental() %}
+    where greatest(orders.received_at, orders.rate_received_at, attributed.known_at) >= {{ since }}
+{% endif %}

@@ -13,7 +13,7 @@ funnel as (
     select
         seller_id,
         funnel_on as day_on,
-        0::bigint as impressions,
+        sum(impressions)::bigint as impressions,
         sum(views)::bigint as views,
         sum(clicks)::bigint as clicks,
         sum(whatsapp_starts)::bigint as whatsapp_starts
@@ -55,11 +55,24 @@ orders as (
 
 happened as (
 
-    select seller_id, day_on from funnel
+    select
+        seller_id,
+        day_on
+    from funnel
+
     union all
-    select seller_id, day_on from leads
+
+    select
+        seller_id,
+        day_on
+    from leads
+
     union all
-    select seller_id, day_on from orders
+
+    select
+        seller_id,
+        day_on
+    from orders
 
 ),
 
