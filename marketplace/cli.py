@@ -29,6 +29,7 @@ LOADED_LATE = {
     "syncs": ("marketplace.ingestion.steering", "syncs_app"),
     "index": ("marketplace.index_command", "index_app"),
     "search": ("marketplace.search.commands", "search_app"),
+    "alert": ("marketplace.alerting.commands", "alert_app"),
     "model": ("orchestration.model_command", "model_app"),
     "experiment": ("marketplace.experiments.commands", "experiment_app"),
 }

@@ -16,6 +16,7 @@
   * PublicationRefused    a new index or model failed its check; the old one stays
   * SourceRefused         a seller's page must not be read (robots, address, scheme)
   * SourceUnavailable     a seller's page did not answer in time; a rerun may find it awake
+  * DeliveryFailed        nobody took a message; a later attempt may reach somebody
   * StoreUnreachable      a store did not answer; a rerun may find it awake
 """
 
@@ -96,6 +97,12 @@ class SourceRefused(MarketplaceError):
 
 class SourceUnavailable(MarketplaceError):
     """A seller's page did not answer in time or answered with a server error."""
+
+    retryable = True
+
+
+class DeliveryFailed(MarketplaceError):
+    """Nobody took a message: a webhook or a mail server did not answer, or refused it."""
 
     retryable = True
 

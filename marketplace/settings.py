@@ -109,6 +109,23 @@ class Settings(BaseSettings):
         description="master of the Spark that fits ALS, spark://host:7077 or local[2]; empty fits it on this machine",
     )
 
+    alert_channels: str = Field("log", description="where alerts are told, with commas between: log, webhook, email")
+    alert_webhook_url: str = Field("", description="address that alerts are posted to as JSON, empty for none")
+    alert_webhook_secret: SecretStr = Field(SecretStr(""), description="what the bodies of webhooks are signed with")
+    alert_email_to: str = Field("", description="addresses that alerts are mailed to, with commas between")
+    alert_digest_from: int = Field(5, ge=2, description="so many alerts that are due at once are told in one message")
+    alert_attempts: int = Field(24, ge=1, description="how often an alert is sent before it is given up")
+    smtp_host: str = Field("", description="mail server that carries alerts, empty for none")
+    smtp_port: int = Field(587, ge=1, le=65535, description="port of the mail server")
+    smtp_starttls: bool = Field(True, description="whether the mail server is spoken to in TLS")
+    smtp_user: str = Field("", description="account on the mail server, empty for none")
+    smtp_key: SecretStr = Field(SecretStr(""), description="password of that account")
+    smtp_from: str = Field("", description="address that mails come from")
+    quiet_hours: str = Field(
+        "",
+        description="hours of each market's local day in which nobody is told of alerts, such as 21-7; empty for none",
+    )
+
     review_token: SecretStr = Field(
         SecretStr(""), description="what reviewers send as X-Soko-Token; production refuses reviews while it is empty"
     )

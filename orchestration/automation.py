@@ -11,8 +11,9 @@ from marketplace.errors import ConfigurationError, StoreUnreachable
 from marketplace.storage import audit, requests, word_index
 from marketplace.storage.index_state import need_of_upkeep, unindexed_state
 from marketplace.storage.warehouse import Warehouse
+from orchestration.assets.anomalies import delivery_metadata
 from orchestration.expectations import CLEAN_SUITE, PRODUCT_SUITE
-from orchestration.resources import VectorsParam, WarehouseParam
+from orchestration.resources import AlertingParam, VectorsParam, WarehouseParam
 
 CATALOG_AND_INDEX = dg.AssetSelection.assets(
     "sellers",
@@ -48,20 +49,21 @@ INDEXING = dg.AssetSelection.assets(
 RECALL = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("product_index"), "recall_is_kept"))
 MARTS = dg.AssetSelection.groups("staging", "intermediate", "marts", "seeds")
 LEARNING = dg.AssetSelection.groups("collaborative")
+INSIGHTS = dg.AssetSelection.groups("insights")
 REQUEST_TAG = "soko/request_id"
 PATIENCE_SECONDS = 600
 WORDS_AT_ONCE = 2_000  # products whose words one look of a sensor reads
 
 refresh_market = dg.define_asset_job(
     "refresh_market",
-    selection=(CATALOG_AND_INDEX | MARTS | LEARNING) - RECALL,
-    description="Everything once: catalogue, index, marts, model and recommendations.",
+    selection=(CATALOG_AND_INDEX | MARTS | LEARNING | INSIGHTS) - RECALL,
+    description="Everything once: catalogue, index, marts, model, recommendations, anomalies and forecasts.",
     executor_def=dg.in_process_executor,
 )
 refresh_catalog = dg.define_asset_job(
     "refresh_catalog",
-    selection=(CATALOG_AND_INDEX | MARTS) - RECALL,
-    description="Read every seller's catalogue, follow its changes into the index, build the marts.",
+    selection=(CATALOG_AND_INDEX | MARTS | INSIGHTS) - RECALL,
+    description="Read every seller's catalogue, follow its changes into the index, build the marts, watch, foretell.",
     executor_def=dg.in_process_executor,
 )
 index_catalog = dg.define_asset_job(
@@ -104,6 +106,12 @@ draw_recommendations = dg.define_asset_job(
     description="Draw lists and neighbours anew with the model that is served, such as after a rollback.",
     executor_def=dg.in_process_executor,
 )
+draw_insights = dg.define_asset_job(
+    "draw_insights",
+    selection=INSIGHTS,
+    description="Judge the last days and foretell the next ones anew, with the marts as they are.",
+    executor_def=dg.in_process_executor,
+)
 judge_search = dg.define_asset_job(
     "judge_search",
     selection=dg.AssetSelection.assets("search_quality"),
@@ -120,6 +128,7 @@ JOBS = [
     retrain_recommendations,
     search_recommendations,
     draw_recommendations,
+    draw_insights,
 ]
 
 refresh_catalog_every_six_hours = dg.ScheduleDefinition(
@@ -222,6 +231,20 @@ def when_words_wait(context: dg.SensorEvaluationContext, warehouse: WarehousePar
 
 
 @dg.sensor(
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tell people of the alerts that are due, and show how far the telling is behind.",
+)
+def when_alerts_are_due(warehouse: WarehouseParam, alerting: AlertingParam) -> dg.SensorResult:
+    """A materialisation of `alert_deliveries` when anything was told or tried; it needs no run."""
+    done = alerting.deliver(warehouse)
+    if not (done.told or done.put_back or done.given_up):
+        return dg.SensorResult(skip_reason="no alert is due")
+    told = delivery_metadata(warehouse, done)
+    return dg.SensorResult(asset_events=[dg.AssetMaterialization("alert_deliveries", metadata=told)])
+
+
+@dg.sensor(
     jobs=[refresh_catalog, retrain_recommendations],
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
@@ -319,6 +342,7 @@ SENSORS = [
     when_the_catalog_changes,
     when_the_index_falls_behind,
     when_words_wait,
+    when_alerts_are_due,
     when_work_is_requested,
     when_events_land,
     when_a_requested_run_starts,

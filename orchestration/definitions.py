@@ -4,12 +4,14 @@ import dagster as dg
 
 from marketplace.settings import Settings
 from orchestration.assets import (
+    anomalies,
     candidates,
     catalog,
     collaborative,
     embedding,
     evaluation,
     events,
+    forecasts,
     index,
     marts,
     pictures,
@@ -52,6 +54,10 @@ def definitions_for(settings: Settings) -> dg.Definitions:
             collaborative.cf_model,
             collaborative.cf_champion,
             recommended.recommended,
+            anomalies.anomalies,
+            anomalies.alert_deliveries,
+            forecasts.forecast_backtests,
+            forecasts.forecasts,
         ],
         asset_checks=[quality.product_expectations, quality.quality_expectations, index.recall_is_kept],
         jobs=JOBS,

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -50,6 +51,52 @@ def intervals(title: str, bounds: Mapping[str, tuple[float, float, float]], *, u
     drawn = axes.barh(names, means, xerr=[below, above], color=CLAY, ecolor=INK, capsize=3)
     axes.bar_label(drawn, labels=[f"{mean:.3g}" for mean in means], label_type="center", color="white")
     axes.set_xlabel(unit)
+    return _png(figure)
+
+
+def expected_band(
+    title: str,
+    days: Sequence[date],
+    values: Sequence[float],
+    expected: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+    marked: date,
+) -> bytes:
+    """A PNG of values over days, with what was expected, the band around it, and one day marked."""
+    figure, axes = _canvas(title, rows=6)
+    axes.fill_between(days, low, high, color=SAND, alpha=0.5, linewidth=0, label="expected band")
+    axes.plot(days, expected, color=SAND, label="expected")
+    axes.plot(days, values, color=INK, linewidth=1, label="observed")
+    axes.plot([marked], [dict(zip(days, values, strict=True))[marked]], "o", color=CLAY)
+    return _dated(figure, axes)
+
+
+def forecast_curves(
+    title: str, days: Sequence[date], values: Sequence[float], ahead: Sequence[date], fan: Mapping[str, Sequence[float]]
+) -> bytes:
+    """A PNG of what was and what is expected to come.
+
+    Parameters
+    ----------
+    fan
+        `mean`, and the ends `low80`, `high80`, `low95` and `high95` of its intervals.
+    """
+    figure, axes = _canvas(title, rows=6)
+    axes.plot(days, values, color=INK, linewidth=1, label="observed")
+    for level, alpha in (("95", 0.35), ("80", 0.6)):
+        ends = fan[f"low{level}"], fan[f"high{level}"]
+        axes.fill_between(ahead, *ends, color=SAND, alpha=alpha, linewidth=0, label=f"{level} %")
+    axes.plot(ahead, fan["mean"], color=CLAY, label="forecast")
+    return _dated(figure, axes)
+
+
+def _dated(figure: Any, axes: Any) -> bytes:
+    axes.legend(frameon=False, fontsize=8, ncols=4, loc="upper left")
+    axes.set_ylim(bottom=0)
+    axes.margins(y=0.25)
+    figure.autofmt_xdate(rotation=0, ha="center")
+    axes.tick_params(axis="x", labelsize=8)
     return _png(figure)
 
 

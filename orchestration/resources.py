@@ -7,11 +7,15 @@ fields of those in its UI, and an address of Postgres may carry a password.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
 import dagster as dg
 
+from marketplace.alerting.channels import channels_from
+from marketplace.alerting.delivering import Delivered, deliver
+from marketplace.alerting.quiet import quiet_hours_from
 from marketplace.catalog.opinions import VisionJudge
 from marketplace.errors import MarketplaceError
 from marketplace.ingestion.sync import Ingestion
@@ -115,6 +119,33 @@ class Judges:
         return judge_from(self.settings)
 
 
+class Alerting:
+    """How alerts are told under the settings: through which channels, and when."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @property
+    def names(self) -> list[str]:
+        """The channels' names."""
+        return [channel.name for channel in channels_from(self.settings)]
+
+    def due_at(self, now: datetime, time_zone: str) -> datetime:
+        """When what is raised now may be told in the zone."""
+        quiet = quiet_hours_from(self.settings.quiet_hours)
+        return now if quiet is None else quiet.due_at(now, time_zone)
+
+    def deliver(self, warehouse: Warehouse) -> Delivered:
+        """What was told of what is due."""
+        return deliver(
+            warehouse,
+            channels_from(self.settings),
+            digest_from=self.settings.alert_digest_from,
+            attempts=self.settings.alert_attempts,
+            clock=lambda: datetime.now(UTC),
+        )
+
+
 WarehouseParam = dg.ResourceParam[Warehouse]
 VectorsParam = dg.ResourceParam[Vectors]
 ImagesParam = dg.ResourceParam[Images]
@@ -125,6 +156,7 @@ JudgementsParam = dg.ResourceParam[Judgements]
 RegistryParam = dg.ResourceParam[ModelRegistry]
 ModelCacheParam = dg.ResourceParam[ModelCache]
 AlsParam = dg.ResourceParam[Als]
+AlertingParam = dg.ResourceParam[Alerting]
 
 
 def als_of(settings: Settings) -> Als:
@@ -147,5 +179,6 @@ def resources_from(settings: Settings) -> dict[str, Any]:
         "registry": ModelRegistry(settings.mlflow_tracking_uri),
         "model_cache": ModelCache(settings.model_files_folder),
         "als": als_of(settings),
+        "alerting": Alerting(settings),
         "dbt": dbt_resource(settings.database_url.get_secret_value()),
     }

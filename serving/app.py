@@ -32,6 +32,7 @@ from serving.problems import answer_with_problems
 from serving.recommender.recommender import Recommender
 from serving.rendering import STATIC, Files, error_page
 from serving.routes import (
+    alerts,
     analytics,
     crm,
     experiments,
@@ -122,6 +123,7 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
         heartbeat_page,
         quality,
         analytics,
+        alerts,
         exposure,
         experiments,
         experiments_page,

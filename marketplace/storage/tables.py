@@ -668,6 +668,7 @@ alerts = Table(
     Column("state_by", Text),
     Column("state_at", Instant),
     Column("raised_at", Instant, nullable=False, server_default=func.now()),
+    Column("withdrawn_at", Instant, comment="when later figures of the day showed that it was as expected"),
     CheckConstraint("direction in ('high', 'low')", name="direction"),
     CheckConstraint("state in ('new', 'seen', 'muted')", name="state"),
     UniqueConstraint("metric", "seller_id", "observed_on", "direction"),

@@ -1,0 +1,194 @@
+-- One row per metric, seller and local day, seller 0 being the whole market; quiet days are zeros.
+{{ config(indexes=[{'columns': ['metric', 'seller_id', 'metric_on'], 'unique': true}, {'columns': ['metric_on']}]) }}
+
+with sellers as (
+
+    select * from {{ ref('int_sellers_located') }}
+
+),
+
+trade as (
+
+    select * from {{ ref('fct_seller_daily') }}
+
+),
+
+syncs as (
+
+    select * from {{ ref('fct_sync_health') }}
+
+),
+
+begun as (
+
+    select
+        seller_id,
+        min(sync_on) as first_on
+    from syncs
+    group by seller_id
+
+),
+
+ended as (
+
+    select max(sync_on) as last_on from syncs
+
+),
+
+-- A catalogue is followed from the seller's first sync to the last sync of anybody.
+followed as (
+
+    select
+        begun.seller_id,
+        begun.first_on + days_later as day_on
+    from begun
+    cross join ended
+    cross join lateral generate_series(0, ended.last_on - begun.first_on) as days_later
+
+),
+
+changes as (
+
+    select
+        seller_id,
+        observed_on,
+        count(distinct product_id) filter (where kind = 'new') as new_products,
+        count(distinct product_id) filter (where kind = 'gone') as gone_products,
+        count(distinct product_id) filter (where kind = 'price') as price_changes
+    from {{ ref('fct_catalog_changes') }}
+    group by seller_id, observed_on
+
+),
+
+catalogue as (
+
+    select
+        followed.seller_id,
+        followed.day_on,
+        coalesce(changes.new_products, 0) as new_products,
+        coalesce(changes.gone_products, 0) as gone_products,
+        coalesce(changes.price_changes, 0) as price_changes,
+        coalesce(syncs.failed, 0) as failed_syncs,
+        syncs.seconds_median as sync_seconds
+    from followed
+    left join changes on followed.seller_id = changes.seller_id and followed.day_on = changes.observed_on
+    left join syncs on followed.seller_id = syncs.seller_id and followed.day_on = syncs.sync_on
+
+),
+
+market_trade as (
+
+    select
+        day_on,
+        sum(impressions) as impressions,
+        sum(views) as views,
+        sum(clicks) as clicks,
+        sum(whatsapp_starts) as whatsapp_starts,
+        sum(leads) as leads,
+        sum(orders) as orders,
+        sum(units) as units,
+        case when bool_and(revenue_usd is not null) then sum(revenue_usd) end as revenue_usd
+    from trade
+    group by day_on
+
+),
+
+market_catalogue as (
+
+    select
+        day_on,
+        sum(new_products) as new_products,
+        sum(gone_products) as gone_products,
+        sum(price_changes) as price_changes,
+        sum(failed_syncs) as failed_syncs,
+        percentile_cont(0.5) within group (order by sync_seconds) as sync_seconds
+    from catalogue
+    group by day_on
+
+),
+
+changed as (
+
+    select * from catalogue
+
+    union all
+
+    select
+        0::bigint as seller_id,
+        market_catalogue.*
+    from market_catalogue
+
+),
+
+measured as (
+
+    select
+        trade.seller_id,
+        trade.day_on,
+        metrics.*
+    from trade
+    cross join
+        lateral (
+            values
+            ('impressions', trade.impressions::double precision, 'count'),
+            ('views', trade.views, 'count'),
+            ('clicks', trade.clicks, 'count'),
+            ('whatsapp_starts', trade.whatsapp_starts, 'count'),
+            ('leads', trade.leads, 'count'),
+            ('orders', trade.orders, 'count'),
+            ('units', trade.units, 'count'),
+            ('revenue_minor', trade.revenue_minor, trade.currency),
+            ('revenue_usd', trade.revenue_usd, 'USD'),
+            ('click_rate', {{ rate('trade.clicks', 'trade.views') }}, 'share')
+        ) as metrics (metric, value, unit)
+
+    union all
+
+    select
+        0::bigint as seller_id,
+        market_trade.day_on,
+        metrics.*
+    from market_trade
+    cross join
+        lateral (
+            values
+            ('impressions', market_trade.impressions::double precision, 'count'),
+            ('views', market_trade.views, 'count'),
+            ('clicks', market_trade.clicks, 'count'),
+            ('whatsapp_starts', market_trade.whatsapp_starts, 'count'),
+            ('leads', market_trade.leads, 'count'),
+            ('orders', market_trade.orders, 'count'),
+            ('units', market_trade.units, 'count'),
+            ('revenue_usd', market_trade.revenue_usd, 'USD'),
+            ('click_rate', {{ rate('market_trade.clicks', 'market_trade.views') }}, 'share')
+        ) as metrics (metric, value, unit)
+
+    union all
+
+    select
+        changed.seller_id,
+        changed.day_on,
+        metrics.*
+    from changed
+    cross join
+        lateral (
+            values
+            ('new_products', changed.new_products::double precision, 'count'),
+            ('gone_products', changed.gone_products, 'count'),
+            ('price_changes', changed.price_changes, 'count'),
+            ('failed_syncs', changed.failed_syncs, 'count'),
+            ('sync_seconds', changed.sync_seconds, 'seconds')
+        ) as metrics (metric, value, unit)
+
+)
+
+select
+    measured.metric,
+    measured.seller_id,
+    coalesce(sellers.country, '') as country,
+    measured.day_on as metric_on,
+    measured.value,
+    measured.unit
+from measured
+left join sellers on measured.seller_id = sellers.seller_id
+where measured.value is not null

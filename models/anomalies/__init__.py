@@ -1,0 +1,1 @@
+"""Days that are not as they were to be expected: pure arithmetic on arrays."""
