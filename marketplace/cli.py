@@ -32,6 +32,8 @@ LOADED_LATE = {
     "alert": ("marketplace.alerting.commands", "alert_app"),
     "model": ("orchestration.model_command", "model_app"),
     "experiment": ("marketplace.experiments.commands", "experiment_app"),
+    "key": ("marketplace.crm.commands", "key_app"),
+    "person": ("marketplace.crm.commands", "person_app"),
 }
 LEVEL_STYLES = {"ok": "green", "degraded": "yellow", "broken": "red"}
 
