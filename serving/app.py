@@ -133,6 +133,7 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
     ):
         app.include_router(noun.router)
     app.include_router(recommendations.beside)
+    app.include_router(analytics.beside)
     app.mount("/static", Files(directory=STATIC), name="static")
     answer_with_problems(app, error_page)
     return app
