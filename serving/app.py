@@ -34,6 +34,7 @@ from serving.rendering import STATIC, Files, error_page
 from serving.routes import (
     analytics,
     crm,
+    dashboards_page,
     experiments,
     experiments_page,
     exposure,
@@ -122,6 +123,7 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
         heartbeat_page,
         quality,
         analytics,
+        dashboards_page,
         exposure,
         experiments,
         experiments_page,

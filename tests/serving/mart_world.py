@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from fastapi.testclient import TestClient
 from sqlalchemy.dialects.postgresql import insert
 
+from marketplace.local.market import draw_market
+from marketplace.local.network import free_port
+from marketplace.local.postgres import EmbeddedPostgres
+from marketplace.settings import Settings
+from marketplace.storage.images import Images
 from marketplace.storage.tables import alerts, backtests, forecasts, leads
 from marketplace.storage.warehouse import Warehouse
+from models.embedding.encoder import Encoder
+from serving.app import create_app
 from tests.serving import world
 
 TODAY = world.NOW.date()
@@ -68,7 +79,7 @@ DIMENSIONS = """
         true as is_current
     from catalog.products as p join catalog.sellers as s using (seller_id);
 """
-SEGMENTS = ("Champions", "Loyal Customers", "Potential Loyalists", "At Risk", "Hibernating", "New Customers")
+SEGMENTS = ("Champions", "Loyal", "Potential loyalists", "At risk", "Hibernating", "New")
 
 
 @dataclass
@@ -88,6 +99,36 @@ class MartWorld:
     def sum(self, mart: str, column: str, **wanted: Any) -> Any:
         """The column added up over them; nulls count nothing."""
         return sum(row[column] or 0 for row in self.where(mart, **wanted))
+
+
+@dataclass(frozen=True)
+class Business:
+    """A market with marts: its rows, its sellers by id, and an app over it."""
+
+    made: MartWorld
+    sellers: list[int]
+    settings: Settings
+    warehouse: Warehouse
+    client: TestClient
+
+
+@contextmanager
+def opened(postgres: EmbeddedPostgres, home: Path, name: str, encoder: Encoder) -> Iterator[Business]:
+    """The sample market with its marts in a database of this name, and an app without an index over it."""
+    home.mkdir()
+    url = postgres.create_database(name, template="template_soko")
+    milvus = f"http://127.0.0.1:{free_port()}"
+    settings = Settings(_env_file=None, home=home, database_url=url, milvus_uri=milvus)
+    warehouse = Warehouse(url)
+    market = draw_market(sellers=3, products_per_seller=6)
+    world.settle(warehouse, Images(settings.artifacts_folder / "images"), market)
+    create_marts(warehouse)
+    made = fill(warehouse)
+    with warehouse.begin() as connection:
+        sellers = list(connection.scalars(sa.text("select seller_id from catalog.sellers order by seller_id")))
+    with TestClient(create_app(settings, load=lambda: encoder), raise_server_exceptions=False) as client:
+        yield Business(made, sellers, settings, warehouse, client)
+    warehouse.close()
 
 
 def create_marts(warehouse: Warehouse) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -11,49 +10,21 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from marketplace.local.market import draw_market
-from marketplace.local.network import free_port
 from marketplace.local.postgres import EmbeddedPostgres
-from marketplace.settings import Settings
-from marketplace.storage.images import Images
-from marketplace.storage.warehouse import Warehouse
 from models.embedding.encoder import Encoder
 from serving.access import Principal, principal_of
-from serving.app import create_app
-from tests.serving import mart_world, world
-from tests.serving.mart_world import TODAY, MartWorld
+from tests.serving import mart_world
+from tests.serving.mart_world import TODAY, Business
 
 MONTH = (TODAY - timedelta(days=29), TODAY)
 BEFORE = (TODAY - timedelta(days=59), TODAY - timedelta(days=30))
 STEPS = ("impressions", "views", "clicks", "whatsapp_starts", "orders", "orders_matched", "orders_probable")
 
 
-@dataclass(frozen=True)
-class Business:
-    """A market with marts: its rows, its sellers by id, and an app over it."""
-
-    made: MartWorld
-    sellers: list[int]
-    client: TestClient
-    warehouse: Warehouse
-
-
 @pytest.fixture(scope="module")
-def business(
-    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory, encoder: Encoder
-) -> Iterator[Business]:
-    home: Path = tmp_path_factory.mktemp("business")
-    url = postgres.create_database("dashboards", template="template_soko")
-    settings = Settings(_env_file=None, home=home, database_url=url, milvus_uri=f"http://127.0.0.1:{free_port()}")
-    warehouse = Warehouse(url)
-    world.settle(warehouse, Images(settings.artifacts_folder / "images"), draw_market(sellers=3, products_per_seller=6))
-    mart_world.create_marts(warehouse)
-    made = mart_world.fill(warehouse)
-    with warehouse.begin() as connection:
-        sellers = list(connection.scalars(sa.text("select seller_id from catalog.sellers order by seller_id")))
-    with TestClient(create_app(settings, load=lambda: encoder), raise_server_exceptions=False) as client:
-        yield Business(made, sellers, client, warehouse)
-    warehouse.close()
+def business(postgres: EmbeddedPostgres, scratch: Path, encoder: Encoder) -> Iterator[Business]:
+    with mart_world.opened(postgres, scratch / "dashboards", "dashboards", encoder) as opened:
+        yield opened
 
 
 def asked(business: Business, whose: int | str, **filters: str) -> dict:
@@ -138,8 +109,8 @@ def test_days_and_category_narrow_every_number(business: Business) -> None:
 
 def test_the_market_is_narrowed_to_a_country(business: Business) -> None:
     with business.warehouse.begin() as connection:
-        query = "select country, seller_id from marts.dim_sellers where seller_id = :first"
-        country, seller = connection.execute(sa.text(query), {"first": business.sellers[0]}).one()
+        query = "select country from marts.dim_sellers where seller_id = :first"
+        country = connection.scalar(sa.text(query), {"first": business.sellers[0]})
         there = set(
             connection.scalars(
                 sa.text("select seller_id from marts.dim_sellers where country = :country"), {"country": country}

@@ -12,7 +12,7 @@ from marketplace.storage.dashboards.scope import Scope
 _DAYS = """
     select day_on, currency, cast(sum(revenue_minor) as bigint), sum(revenue_usd),
         cast(sum(orders) as bigint), cast(sum(units) as bigint),
-        bool_and(revenue_minor = 0 or revenue_usd is not null)
+        bool_and((orders = 0 and revenue_minor = 0) or revenue_usd is not null)
     from marts.fct_seller_daily
     where day_on between :before and :until
         and (cast(:seller_id as bigint) is null or seller_id = :seller_id)
