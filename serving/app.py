@@ -19,6 +19,7 @@ from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
 from models.embedding.encoder import Encoder
 from models.embedding.loading import load_encoder
+from serving.business import Business
 from serving.dependencies import Shop, State
 from serving.encoder import WarmEncoder
 from serving.exposing import Exposing
@@ -78,6 +79,7 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
     """
     metrics = Metrics()
     shop = _shop(settings, load or _named_encoder(settings), metrics)
+    metrics.registry.register(Business(shop.warehouse))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[State]:

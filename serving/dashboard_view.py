@@ -23,7 +23,9 @@ FUNNEL = (
     ("orders", "Orders", "orders that were placed"),
 )
 USD = "USD"
-LABELLED = (16.0, 15.0)  # percent of the treemap's width and height under which a box has no words
+LETTER, ROOM = 7.8, 14.0  # pixels that a letter of the treemap takes, and what stands around a word
+WIDE, NARROW = 520.0, 300.0  # pixels that the treemap has, at least, on a desk and on a phone
+LOWEST = 15.0  # percent of the treemap's height under which a box has no words
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class SegmentBox:
     amounts: str
     box: Box
     is_labelled: bool
+    is_labelled_on_phones: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +110,16 @@ def view_of(found: Dashboard) -> View:
         unit=unit,
         revenue=revenue,
         segments=_boxes(found.segments or []),
-        alerts=[_alert_line(one, unit) for one in found.alerts],
+        alerts=[_alert_line(one) for one in found.alerts],
         charts={"revenue": _revenue_chart(revenue, found, unit), "funnel": _funnel_chart(found)},
     )
 
 
 def _unit(found: Dashboard) -> str:
-    """The currency of the revenue chart: dollars for the market, a seller's most common otherwise."""
+    """The currency of the revenue chart: dollars for the market, a seller's own otherwise."""
     if found.scope.seller_id is None:
         return USD
-    if found.forecast and found.forecast.currency:
-        return found.forecast.currency
-    totals = sorted(found.money.totals, key=lambda one: -one.orders)
-    return totals[0].currency if totals else USD
+    return found.seller_currency or USD
 
 
 def _tiles(found: Dashboard) -> list[Tile]:
@@ -142,10 +142,10 @@ def _tiles(found: Dashboard) -> list[Tile]:
 
 def _revenue_tile(found: Dashboard) -> Tile:
     totals = found.money.totals
-    if found.scope.seller_id is not None and len(totals) == 1:
-        before = [one.revenue_minor for one in found.money.before if one.currency == totals[0].currency]
-        value = money(totals[0].revenue_minor, totals[0].currency)
-        return Tile("Revenue", value, change(totals[0].revenue_minor, sum(before)))
+    unit = _unit(found)
+    if found.scope.seller_id is not None and all(one.currency == unit for one in totals):
+        now, before = (sum(one.revenue_minor for one in some) for some in (totals, found.money.before))
+        return Tile("Revenue", money(now, unit), change(now, before))
     usd = in_dollars(totals)
     note = change(usd or 0, in_dollars(found.money.before) or 0)
     if not all(one.is_converted for one in totals):
@@ -216,10 +216,13 @@ def _revenue_chart(rows: list[RevenueRow], found: Dashboard, unit: str) -> dict[
 def _funnel_chart(found: Dashboard) -> dict[str, Any]:
     steps = {one.day_on: one for one in found.funnel.days}
     days = [found.scope.since + timedelta(days=ago) for ago in range(found.scope.days)]
-    lines = {name: [getattr(steps.get(day), name, 0) for day in days] for name, _, _ in FUNNEL[1:]}
-    marks = [{**_mark(one, 1), "metric": one.metric} for one in _of_subject(found) if one.metric in lines]
-    names = {name: said for name, said, _ in FUNNEL[1:]}
-    return {"days": [day.isoformat() for day in days], "lines": lines, "names": names, "alerts": marks}
+    lines = [
+        {"name": name, "label": said, "values": [getattr(steps.get(day), name, 0) for day in days]}
+        for name, said, _ in FUNNEL[1:]
+    ]
+    drawn = {name for name, _, _ in FUNNEL[1:]}
+    marks = [{**_mark(one, 1), "metric": one.metric} for one in _of_subject(found) if one.metric in drawn]
+    return {"days": [day.isoformat() for day in days], "lines": lines, "alerts": marks}
 
 
 def _of_subject(found: Dashboard) -> list[Alert]:
@@ -238,7 +241,8 @@ def _scaled(amount: float | None, scale: float) -> float | None:
     return None if amount is None else round(amount / scale, 2)
 
 
-def _alert_line(alert: Alert, unit: str) -> AlertLine:
+def _alert_line(alert: Alert) -> AlertLine:
+    unit = alert.currency or USD
     value, low, high = (metric_value(alert.metric, one, unit) for one in (alert.value, alert.low, alert.high))
     return AlertLine(alert, metric_name(alert.metric), value, f"{low} to {high}")
 
@@ -253,7 +257,8 @@ def _boxes(segments: list[Segment]) -> list[SegmentBox]:
         tone, meaning = SEGMENTS.get(name, ("grow", ""))
         amounts = " + ".join(money(one.monetary_minor, one.currency) for one in segments if one.segment == name)
         place = Box(box.x, 2 * box.y, box.width, 2 * box.height)
-        fits = place.width >= LABELLED[0] and place.height >= LABELLED[1]
+        needed = LETTER * len(name) + ROOM if place.height >= LOWEST else float("inf")
+        fits = (needed <= WIDE * place.width / 100, needed <= NARROW * place.width / 100)
         said = (customers[name], share(customers[name], whole), amounts)
-        made.append(SegmentBox(name, meaning, tone, *said, place, fits))
+        made.append(SegmentBox(name, meaning, tone, *said, place, *fits))
     return made

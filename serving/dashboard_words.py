@@ -19,7 +19,9 @@ METRICS = {
     "new_products": "New products",
     "gone_products": "Products gone",
     "price_changes": "Price changes",
-    "syncs_failed": "Failed syncs",
+    "failed_syncs": "Failed syncs",
+    "sync_seconds": "Seconds a sync took",
+    "click_rate": "Views that became clicks",
     "failed_products": "Products that could not be read",
 }
 SEGMENTS = {
@@ -35,7 +37,17 @@ SEGMENTS = {
     "Hibernating": ("gone", "Little, and long ago."),
     "Lost": ("gone", "Bought once, long ago, and little."),
 }
-GRAINS = {"impressions": "shown", "views": "viewed", "clicks": "clicked"}
+ORIGINS = {
+    "whatsapp": "WhatsApp",
+    "facebook": "Facebook",
+    "instagram": "Instagram",
+    "tiktok": "TikTok",
+    "sms": "SMS",
+    "email": "E-mail",
+    "unknown": "Not known",
+    "direct": "Directly",
+    "referral": "Other sites",
+}
 
 
 def money(minor: float, currency: str) -> str:
@@ -72,6 +84,11 @@ def share(part: float, whole: float) -> str:
         return "–"
     percent = 100 * part / whole
     return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"
+
+
+def origin(name: str) -> str:
+    """What a source or a device is called."""
+    return ORIGINS.get(name, name.replace("_", " ").capitalize())
 
 
 def metric_name(metric: str) -> str:

@@ -274,12 +274,14 @@ def _insights(connection: sa.Connection, seller_id: int, currency: str) -> None:
         connection.execute(insert(forecasts), rows)
         judged = {"origins": 6, "horizon": 7, "mae": 900.0, "mase": 0.82, "coverage80": 0.79, "coverage95": 0.94}
         connection.execute(insert(backtests), {**key, **judged, "is_served": True})
+    usual = {"revenue_minor": 1_700_000.0, "views": 220.0, "whatsapp_starts": 42.0}
     for whose, metric in ((seller_id, "revenue_minor"), (seller_id, "views"), (0, "whatsapp_starts")):
         for state, ago in (("new", 3), ("seen", 17)):
             raised = {"metric": metric, "seller_id": whose, "observed_on": TODAY - timedelta(days=ago)}
-            band = {"expected": 1_500_000.0, "low": 900_000.0, "high": 2_100_000.0, "score": -5.2, "reasons": {}}
+            level = usual[metric]
+            band = {"expected": level, "low": 0.6 * level, "high": 1.4 * level, "score": -5.2, "reasons": {}}
             connection.execute(
-                insert(alerts), {**raised, **band, "direction": "low", "value": 300_000.0, "state": state}
+                insert(alerts), {**raised, **band, "direction": "low", "value": 0.2 * level, "state": state}
             )
 
 

@@ -42,12 +42,16 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A day on which a metric was outside its expected band; `seller_id` is 0 for the whole market."""
+    """A day on which a metric was outside its expected band; `seller_id` is 0 for the whole market.
+
+    `currency` is the seller's, in which their amounts are; None for the market, whose amounts are in US dollars.
+    """
 
     alert_id: int
     metric: str
     seller_id: int
     seller_name: str | None
+    currency: str | None
     observed_on: date
     direction: str
     value: float
@@ -57,6 +61,9 @@ class Alert:
     score: float
     state: str
     raised_at: datetime
+
+
+_OWN = [name for name in Alert.__slots__ if name not in ("seller_name", "currency")]
 
 
 def read_forecast(connection: sa.Connection, scope: Scope) -> Forecast | None:
@@ -87,7 +94,7 @@ def read_forecast(connection: sa.Connection, scope: Scope) -> Forecast | None:
 def read_alerts(connection: sa.Connection, scope: Scope, *, limit: int) -> list[Alert]:
     """The scope's alerts, newest first and of one day the strongest first; the market's include its sellers'."""
     statement = (
-        sa.select(*(alerts.c[one] for one in Alert.__slots__ if one != "seller_name"), sellers.c.name)
+        sa.select(*(alerts.c[one] for one in _OWN), sellers.c.name.label("seller_name"), sellers.c.currency)
         .join(sellers, sellers.c.seller_id == alerts.c.seller_id, isouter=True)
         .where(alerts.c.observed_on.between(scope.since, scope.until))
         .order_by(alerts.c.observed_on.desc(), sa.func.abs(alerts.c.score).desc(), alerts.c.alert_id)
@@ -97,8 +104,7 @@ def read_alerts(connection: sa.Connection, scope: Scope, *, limit: int) -> list[
         statement = statement.where(alerts.c.seller_id == scope.seller_id)
     if scope.country is not None:
         statement = statement.where(sellers.c.country == scope.country)
-    rows = connection.execute(statement).mappings()
-    return [Alert(seller_name=row["name"], **{k: v for k, v in row.items() if k != "name"}) for row in rows]
+    return [Alert(**row) for row in connection.execute(statement).mappings()]
 
 
 def _name(scope: Scope) -> str | None:

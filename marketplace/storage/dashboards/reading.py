@@ -65,6 +65,7 @@ class Dashboard:
     scope: Scope
     seller_name: str | None
     seller_country: str | None
+    seller_currency: str | None
     funnel: Funnel
     money: Money
     answers: Answers
@@ -92,7 +93,7 @@ def read_dashboard(warehouse: Warehouse, asked: Asked, now: datetime) -> Dashboa
         If there is no such seller.
     """
     with warehouse.reading() as connection:
-        name, country = _seller(connection, asked.seller_id)
+        name, country, currency = _seller(connection, asked.seller_id)
         absent = missing(connection, (*CORE, *_OF_CATEGORY, *_PARTS))
         refuse_without(absent, (*CORE, *(_OF_CATEGORY if asked.category else ())))
         scope = asked.within(newest_day(connection) or now.date())
@@ -108,6 +109,7 @@ def read_dashboard(warehouse: Warehouse, asked: Asked, now: datetime) -> Dashboa
             scope,
             name,
             country,
+            currency,
             funnel=read_funnel(connection, scope),
             money=read_money(connection, scope),
             answers=read_answers(connection, scope),
@@ -139,14 +141,16 @@ def refuse_without(absent: set[str], needed: tuple[str, ...]) -> None:
         raise ArtifactUnavailable(f"{', '.join(gone)} {were} not built yet; run soko run refresh_market")
 
 
-def _seller(connection: sa.Connection, seller_id: int | None) -> tuple[str | None, str | None]:
+def _seller(connection: sa.Connection, seller_id: int | None) -> tuple[str | None, str | None, str | None]:
     if seller_id is None:
-        return None, None
-    row = connection.execute(sa.select(sellers.c.name, sellers.c.country).where(sellers.c.seller_id == seller_id))
+        return None, None, None
+    row = connection.execute(
+        sa.select(sellers.c.name, sellers.c.country, sellers.c.currency).where(sellers.c.seller_id == seller_id)
+    )
     found = row.first()
     if found is None:
         raise NotFound(f"seller {seller_id} is not known")
-    return found.name, found.country
+    return found.name, found.country, found.currency
 
 
 def _options(connection: sa.Connection, scope: Scope) -> Options:

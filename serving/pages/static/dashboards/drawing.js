@@ -6,6 +6,7 @@ const loaded = new Promise((done, failed) => {
   document.head.append(Object.assign(document.createElement("script"), { src: beside("uPlot.iife.min.js"), onload: done, onerror: failed }));
 });
 
+const hint = "Point at a day, or walk through them with the arrow keys.";
 const number = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
@@ -41,7 +42,7 @@ const marks = (alerts, ink, ground) => (plot) => {
 const axes = (ink, grid, unit) => {
   const font = "12px system-ui, sans-serif";
   return [
-    { stroke: ink, font, space: 64, grid: { show: false }, ticks: { show: false }, values: (_, all) => all.map((at) => date.format(at * 1000)), incrs: [1, 2, 7, 14, 28, 56, 91].map((days) => days * 86400) },
+    { stroke: ink, font, size: 30, space: 64, grid: { show: false }, ticks: { show: false }, values: (_, all) => all.map((at) => date.format(at * 1000)), incrs: [1, 2, 7, 14, 28, 56, 91].map((days) => days * 86400) },
     { stroke: ink, font, size: 52, grid: { stroke: grid, width: 1 }, ticks: { show: false }, values: (_, all) => all.map((one) => (unit && Math.abs(one) < 1000 ? number : short).format(one)) },
   ];
 };
@@ -62,10 +63,10 @@ const kinds = {
     ].filter(Boolean).join(", "),
     unit,
   }),
-  funnel: (root, { days, lines, names }) => ({
-    data: [days.map(seconds), ...Object.values(lines)],
-    series: Object.keys(lines).map((name, at) => ({ label: names[name], stroke: mixed(root, `--line-${at + 1}`), width: 2, points: { show: false } })),
-    text: (at) => Object.keys(lines).map((name) => `${names[name]} ${number.format(lines[name][at])}`).join(", "),
+  funnel: (root, { days, lines }) => ({
+    data: [days.map(seconds), ...lines.map(({ values }) => values)],
+    series: lines.map(({ label }, at) => ({ label, stroke: mixed(root, `--line-${at + 1}`), width: 2, points: { show: false } })),
+    text: (at) => lines.map(({ label, values }) => `${label} ${number.format(values[at])}`).join(", "),
   }),
 };
 
@@ -75,8 +76,9 @@ const make = (root, kind, figures) => {
   const ink = mixed(root, "--muted");
   // Room for the bands of alerts, which are no series of their own.
   const reach = Math.max(1, ...figures.alerts.flatMap(({ value, high }) => [value, high]));
-  const told = (at) => { read.textContent = at === null || at === undefined ? "" : `${date.format(data[0][at] * 1000)}: ${text(at)}`; };
+  const told = (at) => { read.textContent = at === null || at === undefined ? hint : `${date.format(data[0][at] * 1000)}: ${text(at)}`; };
   root.replaceChildren();
+  told();
   const plot = new uPlot({
     width: root.clientWidth, height: root.clientHeight, legend: { show: false }, padding: [10, 12, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
