@@ -1,9 +1,11 @@
--- For each seller and day the funnel, summed over categories, says what the two facts count.
+-- For each seller and day the funnel, summed over all else, says what its facts count.
 with funnel as (
 
     select
         funnel_on,
         seller_id,
+        sum(impressions) as impressions,
+        sum(orders) as orders,
         sum(views) as views,
         sum(clicks) as clicks,
         sum(wishlists) as wishlists,
@@ -28,8 +30,25 @@ steps as (
     select
         occurred_on,
         seller_id,
-        channel as step
+        case when is_whatsapp_start then 'whatsapp' else 'lead' end as step
     from {{ ref('fct_leads') }}
+
+    union all
+
+    select
+        occurred_on,
+        seller_id,
+        step
+    from {{ ref('int_activities_sessioned') }}
+    where activity in ('start', 'impression')
+
+    union all
+
+    select
+        occurred_on,
+        seller_id,
+        case when is_sale then 'order' else 'no sale' end as step
+    from {{ ref('int_orders_placed') }}
 
 ),
 
@@ -38,6 +57,8 @@ facts as (
     select
         occurred_on,
         seller_id,
+        count(*) filter (where step = 'impression') as impressions,
+        count(*) filter (where step = 'order') as orders,
         count(*) filter (where step = 'view') as views,
         count(*) filter (where step = 'click') as clicks,
         count(*) filter (where step = 'wishlist') as wishlists,
@@ -57,5 +78,11 @@ full outer join facts
         funnel.funnel_on = facts.occurred_on
         and funnel.seller_id = facts.seller_id
 where
-    (funnel.views, funnel.clicks, funnel.wishlists, funnel.purchases, funnel.whatsapp_starts)
-    is distinct from (facts.views, facts.clicks, facts.wishlists, facts.purchases, facts.whatsapp_starts)
+    (
+        funnel.impressions, funnel.views, funnel.clicks, funnel.wishlists, funnel.purchases, funnel.whatsapp_starts,
+        funnel.orders
+    )
+    is distinct from (
+        facts.impressions, facts.views, facts.clicks, facts.wishlists, facts.purchases, facts.whatsapp_starts,
+        facts.orders
+    )

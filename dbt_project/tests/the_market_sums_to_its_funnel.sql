@@ -3,6 +3,8 @@ with funnel as (
 
     select
         funnel_on,
+        sum(impressions) as impressions,
+        sum(orders) as orders,
         sum(views) as views,
         sum(clicks) as clicks,
         sum(whatsapp_starts) as whatsapp_starts
@@ -22,5 +24,8 @@ from metrics
 full outer join funnel on metrics.metric_on = funnel.funnel_on
 where
     metrics.metric_on is null
-    or (metrics.views, metrics.clicks, metrics.whatsapp_starts)
-    is distinct from (coalesce(funnel.views, 0), coalesce(funnel.clicks, 0), coalesce(funnel.whatsapp_starts, 0))
+    or (metrics.impressions, metrics.views, metrics.clicks, metrics.whatsapp_starts, metrics.orders)
+    is distinct from (
+        coalesce(funnel.impressions, 0), coalesce(funnel.views, 0), coalesce(funnel.clicks, 0),
+        coalesce(funnel.whatsapp_starts, 0), coalesce(funnel.orders, 0)
+    )

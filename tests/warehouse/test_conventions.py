@@ -69,23 +69,34 @@ def test_names_tell_the_layer_and_each_layer_has_its_schema(models: dict[str, No
 
 
 def test_files_of_properties_name_their_folder() -> None:
-    found = [path for layer in PREFIXES for path in (PROJECT / "models" / layer).glob("*.yml")]
+    found = [path for layer in PREFIXES for path in (PROJECT / "models" / layer).rglob("*.yml")]
     assert len(found) >= 6
     assert [path.name for path in found if not path.name.startswith(f"_{path.parent.name}__")] == []
 
 
 def test_every_mart_is_a_public_table_under_contract_with_every_column_typed(models: dict[str, Node]) -> None:
     marts = in_layer(models, "marts")
-    assert len(marts) >= 8
+    assert len(marts) >= 17
     for mart in marts:
         assert mart["config"]["contract"]["enforced"], mart["name"]
-        assert (mart["config"]["materialized"], mart["access"]) == ("table", "public"), mart["name"]
+        assert mart["config"]["materialized"] in {"table", "incremental"}, mart["name"]
+        assert mart["access"] == "public", mart["name"]
         assert all(column["data_type"] for column in mart["columns"].values()), mart["name"]
 
 
-def test_the_other_layers_are_private(models: dict[str, Node]) -> None:
-    private = in_layer(models, "staging") + in_layer(models, "intermediate")
-    assert {node["access"] for node in private} == {"private"}
+def test_every_incremental_model_merges_by_key_under_contract_and_refuses_other_columns(
+    models: dict[str, Node],
+) -> None:
+    growing = {n["name"]: n["config"] for n in models.values() if n["config"]["materialized"] == "incremental"}
+    assert {"int_interactions_deduplicated", "fct_interactions", "fct_sessions", "fct_funnel_daily"} <= set(growing)
+    for name, config in growing.items():
+        assert config["unique_key"], name
+        assert (config["contract"]["enforced"], config["on_schema_change"]) == (True, "fail"), name
+
+
+def test_the_other_layers_belong_to_this_project_alone(models: dict[str, Node]) -> None:
+    inner = in_layer(models, "staging") + in_layer(models, "intermediate")
+    assert {node["access"] for node in inner} == {"protected"}
 
 
 def test_columns_of_marts_are_named_for_their_types(models: dict[str, Node]) -> None:
@@ -112,7 +123,7 @@ def test_every_dbt_model_proves_its_key(manifest: dict[str, Any], models: dict[s
         if node["resource_type"] == "test"
         and (node.get("test_metadata") or {}).get("name") in {"unique", "unique_together"}
     }
-    without = {"int_interactions_orphaned", "int_leads_orphaned", "int_funnel_steps_unioned"}
+    without = {"int_interactions_orphaned", "int_leads_orphaned"}
     assert set(models) - keyed == without
 
 
@@ -139,6 +150,7 @@ def test_sources_line_up_with_the_asset_graph(manifest: dict[str, Any]) -> None:
         "products": ["products"],
         "product_changes": ["product_changes"],
         "product_quality": ["product_quality"],
+        "product_versions": ["product_changes"],
         "interactions": ["raw", "interactions"],
         "leads": ["raw", "leads"],
         "exposures": ["raw", "exposures"],
@@ -159,11 +171,13 @@ def test_the_api_the_analyst_and_the_recommender_are_exposures_of_marts_only(man
 
 def test_the_marts_that_others_read_keep_their_columns(models: dict[str, Node]) -> None:
     assert list(models["fct_interactions"]["columns"]) == [
-        *["event_id", "user_id", "product_id", "seller_id", "category", "kind", "weight", "surface"],
-        *["occurred_at", "occurred_on"],
+        *["event_id", "user_id", "session_key", "product_id", "seller_id", "category", "kind", "weight", "surface"],
+        *["device", "source", "experiment", "variant", "occurred_at", "occurred_on", "received_at", "known_at"],
     ]
     assert list(models["fct_funnel_daily"]["columns"]) == [
-        *["funnel_on", "seller_id", "category", "views", "clicks", "whatsapp_starts", "wishlists", "purchases"],
+        *["funnel_on", "seller_id", "category", "source", "device", "experiment", "variant"],
+        *["impressions", "views", "clicks", "whatsapp_starts", "wishlists", "purchases"],
+        *["orders", "orders_matched", "orders_probable", "orders_unknown", "known_at"],
         *["view_to_click_rate", "click_to_whatsapp_rate"],
     ]
 

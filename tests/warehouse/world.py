@@ -100,8 +100,13 @@ EXPOSURES = [
     exposure("a3", 1, MAT, AMINA, NOON, user_id=None, surface="session", experiment=None),
 ]
 FUNNEL = """
-    select funnel_on::text, seller_id, category, views, clicks, whatsapp_starts, wishlists, purchases
-    from marts.fct_funnel_daily order by funnel_on, seller_id, category
+    select
+        funnel_on::text, seller_id, category, sum(views)::int, sum(clicks)::int, sum(whatsapp_starts)::int,
+        sum(wishlists)::int, sum(purchases)::int
+    from marts.fct_funnel_daily
+    group by funnel_on, seller_id, category
+    having sum(views + clicks + whatsapp_starts + wishlists + purchases) > 0
+    order by funnel_on, seller_id, category
 """
 
 

@@ -1,20 +1,18 @@
 -- One row per local day, from the first on which anything happened to the last, without gaps.
-with days as (
+with bounds as (
 
-    select occurred_on as happened_on from {{ ref('int_funnel_steps_unioned') }}
-
-    union all
-
-    select observed_on as happened_on from {{ ref('int_product_changes_attributed') }}
-
-),
-
-bounds as (
-
+    -- Each read from one end of an index.
     select
-        min(happened_on) as first_on,
-        max(happened_on) as last_on
-    from days
+        least(
+            (select min(occurred_on) from {{ ref('int_activities_sessioned') }}),
+            (select min(occurred_on) from {{ ref('int_orders_placed') }}),
+            (select min(observed_on) from {{ ref('int_product_changes_attributed') }})
+        ) as first_on,
+        greatest(
+            (select max(occurred_on) from {{ ref('int_activities_sessioned') }}),
+            (select max(occurred_on) from {{ ref('int_orders_placed') }}),
+            (select max(observed_on) from {{ ref('int_product_changes_attributed') }})
+        ) as last_on
 
 )
 

@@ -8,6 +8,12 @@ with exposures as (
 
 ),
 
+sellers as (
+
+    select * from {{ ref('int_sellers_located') }}
+
+),
+
 followed as (
 
     select
@@ -43,8 +49,9 @@ select
     coalesce(followed.purchases, 0) as purchases,
     coalesce(followed.refusals, 0) as refusals,
     exposures.served_at,
-    {{ local_day('exposures.served_at') }} as served_on
+    {{ local_day('exposures.served_at', 'sellers.time_zone') }} as served_on
 from exposures
+inner join sellers on exposures.seller_id = sellers.seller_id
 left join followed
     on
         exposures.answer_id = followed.answer_id

@@ -2,7 +2,7 @@
 -- before, the last is credited, so that no click counts twice.
 with interactions as (
 
-    select * from {{ ref('int_interactions_attributed') }}
+    select * from {{ ref('int_interactions_deduplicated') }}
 
 ),
 

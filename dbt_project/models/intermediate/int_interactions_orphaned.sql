@@ -7,7 +7,7 @@ with interactions as (
 
 products as (
 
-    select * from {{ ref('int_products_judged') }}
+    select distinct product_id from {{ ref('int_product_categories') }}
 
 )
 

@@ -26,6 +26,9 @@ select
     product_id,
     user_id,
     channel,
+    start_code,
+    device,
+    traffic_source,
     occurred_at,
     received_at
 from ordered

@@ -5,9 +5,15 @@ with changes as (
 
 ),
 
-products as (
+categories as (
 
-    select * from {{ ref('int_products_judged') }}
+    select * from {{ ref('int_product_categories') }}
+
+),
+
+sellers as (
+
+    select * from {{ ref('int_sellers_located') }}
 
 )
 
@@ -15,13 +21,18 @@ select
     changes.change_id,
     changes.product_id,
     changes.seller_id,
-    products.category,
+    categories.category,
     changes.sync_id,
     changes.kind,
     changes.field,
     changes.old_value,
     changes.new_value,
     changes.observed_at,
-    {{ local_day('changes.observed_at') }} as observed_on
+    {{ local_day('changes.observed_at', 'sellers.time_zone') }} as observed_on
 from changes
-inner join products on changes.product_id = products.product_id
+inner join categories
+    on
+        changes.product_id = categories.product_id
+        and changes.observed_at >= categories.valid_from
+        and changes.observed_at < categories.valid_to
+inner join sellers on changes.seller_id = sellers.seller_id

@@ -8,10 +8,11 @@ with exposures as (
 sellers as (
 
     select
-        seller_id,
-        {{ local_day('min(first_seen_at)') }} as first_product_on
-    from {{ ref('int_products_judged') }}
-    group by seller_id
+        located.seller_id,
+        {{ local_day('min(products.first_seen_at)', 'located.time_zone') }} as first_product_on
+    from {{ ref('int_products_judged') }} as products
+    inner join {{ ref('int_sellers_located') }} as located on products.seller_id = located.seller_id
+    group by located.seller_id, located.time_zone
 
 ),
 

@@ -19,6 +19,7 @@ renamed as (
         experiment,
         variant,
         team,
+        device,
         seconds as answer_seconds,
         served_at
     from source

@@ -13,6 +13,8 @@ renamed as (
         kind,
         session_id,
         surface,
+        device,
+        source as traffic_source,
         occurred_at,
         received_at
     from source

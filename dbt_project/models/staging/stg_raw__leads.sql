@@ -12,6 +12,9 @@ renamed as (
         product_id,
         user_id,
         channel,
+        start_code,
+        device,
+        source as traffic_source,
         occurred_at,
         received_at
     from source

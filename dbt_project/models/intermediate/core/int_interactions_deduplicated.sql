@@ -1,0 +1,64 @@
+-- One row per interaction. A click that fired twice comes with two event ids but at one and the same instant.
+-- A table: every fact and check after it reads it, and sorting the events once is enough.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='merge',
+        unique_key=['user_id', 'occurred_at', 'product_id', 'kind'],
+        on_schema_change='fail',
+        contract={'enforced': true},
+        indexes=[
+            {'columns': ['user_id', 'occurred_at']},
+            {'columns': ['received_at']},
+            {'columns': ['product_id', 'occurred_at']}
+        ]
+    )
+}}
+
+with interactions as (
+
+    select * from {{ ref('stg_raw__interactions') }}
+    {% if is_incremental() %}
+        where received_at >= {{ watermark('received_at') }}
+    {% endif %}
+
+),
+
+ordered as (
+
+    select
+        *,
+        row_number() over (
+            partition by user_id, occurred_at, product_id, kind
+            order by received_at, event_id
+        ) as copy
+    from interactions
+
+)
+
+select
+    ordered.event_id,
+    ordered.user_id,
+    ordered.product_id,
+    ordered.kind,
+    ordered.session_id,
+    ordered.surface,
+    ordered.device,
+    ordered.traffic_source,
+    ordered.occurred_at,
+    ordered.received_at
+from ordered
+{% if is_incremental() %}
+    left join {{ this }} as kept
+        on
+            ordered.user_id = kept.user_id
+            and ordered.occurred_at = kept.occurred_at
+            and ordered.product_id = kept.product_id
+            and ordered.kind = kept.kind
+{% endif %}
+where
+    ordered.copy = 1
+    {% if is_incremental() %}
+        -- One that was received before all that are kept may have been committed after the last build.
+        and (kept.event_id is null or (ordered.received_at, ordered.event_id) < (kept.received_at, kept.event_id))
+    {% endif %}

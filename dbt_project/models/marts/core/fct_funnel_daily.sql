@@ -1,0 +1,125 @@
+-- One row per local day, seller, category, source, device, experiment and variant on which anything happened.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key=['funnel_on', 'seller_id'],
+        on_schema_change='fail',
+        indexes=[
+            {'columns': ['seller_id', 'funnel_on']},
+            {'columns': ['funnel_on']},
+            {'columns': ['known_at']}
+        ]
+    )
+}}
+{%- set since = watermark('known_at') if is_incremental() %}
+
+with activities as (
+
+    select * from {{ ref('int_activities_sessioned') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('int_orders_placed') }}
+
+),
+
+{% if is_incremental() %}
+    touched as materialized (
+
+        select
+            activities.occurred_on,
+            activities.seller_id
+        from activities
+        inner join (select distinct actor, active_on from activities where known_at >= {{ since }}) as shoppers
+            on
+                activities.actor = shoppers.actor
+                and activities.active_on = shoppers.active_on
+
+        union distinct
+
+        select
+            occurred_on,
+            seller_id
+        from orders
+        where known_at >= {{ since }}
+
+    ),
+{% endif %}
+
+steps as (
+
+    select
+        activities.occurred_on,
+        activities.seller_id,
+        activities.category,
+        activities.source,
+        activities.device,
+        activities.experiment,
+        activities.variant,
+        activities.step,
+        activities.known_at
+    from activities
+    {% if is_incremental() %}
+        inner join touched
+            on
+                activities.occurred_on = touched.occurred_on
+                and activities.seller_id = touched.seller_id
+    {% endif %}
+    where activities.step not in ('hide', 'report')
+
+    union all
+
+    select
+        orders.occurred_on,
+        orders.seller_id,
+        orders.category,
+        orders.source,
+        orders.device,
+        orders.experiment,
+        orders.variant,
+        case when orders.is_sale then orders.attribution else 'no sale' end as step,
+        orders.known_at
+    from orders
+    {% if is_incremental() %}
+        inner join touched
+            on
+                orders.occurred_on = touched.occurred_on
+                and orders.seller_id = touched.seller_id
+    {% endif %}
+
+),
+
+counted as (
+
+    select
+        occurred_on as funnel_on,
+        seller_id,
+        category,
+        source,
+        device,
+        experiment,
+        variant,
+        count(*) filter (where step = 'impression') as impressions,
+        count(*) filter (where step = 'view') as views,
+        count(*) filter (where step = 'click') as clicks,
+        count(*) filter (where step = 'whatsapp') as whatsapp_starts,
+        count(*) filter (where step = 'wishlist') as wishlists,
+        count(*) filter (where step = 'purchase') as purchases,
+        count(*) filter (where step in ('matched', 'probable', 'unknown')) as orders,
+        count(*) filter (where step = 'matched') as orders_matched,
+        count(*) filter (where step = 'probable') as orders_probable,
+        count(*) filter (where step = 'unknown') as orders_unknown,
+        max(known_at) as known_at
+    from steps
+    group by occurred_on, seller_id, category, source, device, experiment, variant
+
+)
+
+select
+    *,
+    {{ rate('clicks', 'views') }} as view_to_click_rate,
+    {{ rate('whatsapp_starts', 'clicks') }} as click_to_whatsapp_rate
+from counted

@@ -1,0 +1,109 @@
+-- One row per product, category it had and local day on which it was shown, looked at, asked for or ordered.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key=['day_on', 'seller_id'],
+        on_schema_change='fail',
+        indexes=[
+            {'columns': ['seller_id', 'day_on']},
+            {'columns': ['day_on']},
+            {'columns': ['product_id']},
+            {'columns': ['known_at']}
+        ]
+    )
+}}
+{%- set since = watermark('known_at') if is_incremental() %}
+
+with activities as (
+
+    select * from {{ ref('int_activities_sessioned') }}
+    where
+        product_id is not null
+        and step in ('impression', 'view', 'click', 'whatsapp', 'lead')
+
+),
+
+lines as (
+
+    select * from {{ ref('int_order_lines_placed') }}
+
+),
+
+{% if is_incremental() %}
+    touched as materialized (
+
+        select
+            occurred_on,
+            seller_id
+        from activities
+        where known_at >= {{ since }}
+
+        union distinct
+
+        select
+            occurred_on,
+            seller_id
+        from lines
+        where known_at >= {{ since }}
+
+    ),
+{% endif %}
+
+steps as (
+
+    select
+        activities.product_id,
+        activities.seller_id,
+        activities.category,
+        activities.occurred_on,
+        activities.step,
+        null::text as order_id,
+        0 as units,
+        0 as revenue_minor,
+        activities.known_at
+    from activities
+    {% if is_incremental() %}
+        inner join touched
+            on
+                activities.occurred_on = touched.occurred_on
+                and activities.seller_id = touched.seller_id
+    {% endif %}
+
+    union all
+
+    select
+        lines.product_id,
+        lines.seller_id,
+        lines.category,
+        lines.occurred_on,
+        'order' as step,
+        lines.order_id,
+        lines.units,
+        lines.revenue_minor,
+        lines.known_at
+    from lines
+    {% if is_incremental() %}
+        inner join touched
+            on
+                lines.occurred_on = touched.occurred_on
+                and lines.seller_id = touched.seller_id
+    {% endif %}
+
+)
+
+select
+    product_id,
+    seller_id,
+    category,
+    occurred_on as day_on,
+    count(*) filter (where step = 'impression') as impressions,
+    count(*) filter (where step = 'view') as views,
+    count(*) filter (where step = 'click') as clicks,
+    count(*) filter (where step = 'whatsapp') as whatsapp_starts,
+    count(distinct order_id) as orders,
+    sum(units)::bigint as units,
+    sum(revenue_minor)::bigint as revenue_minor,
+    max(known_at) as known_at
+from steps
+group by product_id, seller_id, category, occurred_on

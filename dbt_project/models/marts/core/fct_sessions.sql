@@ -1,0 +1,128 @@
+-- One row per session of a known shopper.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key=['user_id', 'active_on'],
+        on_schema_change='fail',
+        indexes=[
+            {'columns': ['user_id', 'active_on']},
+            {'columns': ['session_key']},
+            {'columns': ['started_on']},
+            {'columns': ['known_at']}
+        ]
+    )
+}}
+{%- set since = watermark('known_at') if is_incremental() %}
+
+with activities as (
+
+    select * from {{ ref('int_activities_sessioned') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('int_orders_placed') }}
+
+),
+
+{% if is_incremental() %}
+    -- Days with a new activity, and those to which an order may now belong, or did before.
+    touched as materialized (
+
+        select
+            actor,
+            active_on
+        from activities
+        where known_at >= {{ since }}
+
+        union distinct
+
+        select
+            orders.customer_id as actor,
+            (orders.occurred_at at time zone 'UTC')::date - earlier as active_on
+        from orders
+        cross join generate_series(0, {{ (var('attribution_hours') / 24) | round(0, 'ceil') | int }}) as earlier
+        where orders.known_at >= {{ since }}
+
+        union distinct
+
+        select
+            actor,
+            active_on
+        from orders
+        where known_at >= {{ since }}
+
+    ),
+{% endif %}
+
+chosen as (
+
+    select activities.*
+    from activities
+    {% if is_incremental() %}
+        inner join touched
+            on
+                activities.actor = touched.actor
+                and activities.active_on = touched.active_on
+    {% endif %}
+    where activities.user_id is not null
+
+),
+
+bought as (
+
+    select
+        session_key,
+        count(*) as orders,
+        max(known_at) as known_at
+    from orders
+    where is_sale
+    group by session_key
+
+),
+
+counted as (
+
+    select
+        session_key,
+        user_id,
+        active_on,
+        min(occurred_at) as started_at,
+        max(occurred_at) as ended_at,
+        (array_agg(occurred_on order by occurred_at, activity, activity_id))[1] as started_on,
+        (array_agg(device order by occurred_at, activity, activity_id))[1] as device,
+        (array_agg(source order by occurred_at, activity, activity_id))[1] as source,
+        max(experiment) as experiment,
+        max(variant) as variant,
+        count(*) filter (where step = 'impression') as impressions,
+        count(*) filter (where step = 'view') as views,
+        count(*) filter (where step = 'click') as clicks,
+        count(*) filter (where step = 'whatsapp') as whatsapp_starts,
+        max(known_at) as known_at
+    from chosen
+    group by session_key, user_id, active_on
+
+)
+
+select
+    counted.session_key,
+    counted.user_id,
+    counted.active_on,
+    counted.started_at,
+    counted.ended_at,
+    counted.started_on,
+    counted.device,
+    counted.source,
+    counted.experiment,
+    counted.variant,
+    counted.impressions,
+    counted.views,
+    counted.clicks,
+    counted.whatsapp_starts,
+    coalesce(bought.orders, 0) as orders,
+    extract(epoch from counted.ended_at - counted.started_at)::double precision as seconds,
+    greatest(counted.known_at, bought.known_at) as known_at
+from counted
+left join bought on counted.session_key = bought.session_key
