@@ -26,7 +26,7 @@ GAUGES = {
     "revenue_usd": "Revenue of the newest local day in US dollars, as far as it could be converted.",
     "leads_waiting": "Leads nobody has done anything with.",
     "alerts_new": "Alerts nobody has looked at.",
-    "newest_day_age_days": "Days between the newest local day of the marts and today.",
+    "marts_age_seconds": "Seconds since the newest event that the marts hold was received.",
 }
 
 

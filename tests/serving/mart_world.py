@@ -34,7 +34,7 @@ TABLES = {
     "fct_funnel_daily": "funnel_on date, seller_id bigint, category text, source text, device text, experiment text, "
     "variant text, impressions bigint, views bigint, clicks bigint, whatsapp_starts bigint, wishlists bigint, "
     "purchases bigint, orders bigint, orders_matched bigint, orders_probable bigint, orders_unknown bigint, "
-    "view_to_click_rate double precision, click_to_whatsapp_rate double precision",
+    "view_to_click_rate double precision, click_to_whatsapp_rate double precision, known_at timestamptz",
     "fct_seller_daily": "seller_id bigint, day_on date, currency text, impressions bigint, views bigint, "
     "clicks bigint, whatsapp_starts bigint, leads bigint, orders bigint, units bigint, buyers bigint, "
     "revenue_minor bigint, revenue_usd double precision, view_to_click_rate double precision, "
@@ -201,7 +201,7 @@ def _seller_day(
             row |= {"experiment": "", "variant": "", "impressions": views * 4, "views": views, "clicks": clicks}
             row |= {"whatsapp_starts": starts, "wishlists": clicks // 4, "purchases": bought, "orders": bought}
             row |= {"orders_matched": matched, "orders_probable": probable}
-            row |= {"orders_unknown": bought - matched - probable}
+            row |= {"orders_unknown": bought - matched - probable, "known_at": world.NOW}
             made.rows["fct_funnel_daily"].append(row)
             amount = bought * dice.randrange(500, 4000) * 100
             order_id = f"sample:{seller_id}:{day}:{category}:{source}"

@@ -14,7 +14,7 @@ from marketplace.storage.warehouse import Warehouse
 
 _DAY = """
     select metrics.metric_on, metrics.active_shoppers, metrics.views, metrics.clicks, metrics.whatsapp_starts,
-        current_date - metrics.metric_on,
+        extract(epoch from now() - (select max(known_at) from marts.fct_funnel_daily)),
         (select sum(impressions) from marts.fct_seller_daily where day_on = metrics.metric_on),
         (select sum(orders) from marts.fct_seller_daily where day_on = metrics.metric_on),
         (select sum(revenue_usd) from marts.fct_seller_daily where day_on = metrics.metric_on)
@@ -26,7 +26,10 @@ _DAY = """
 
 @dataclass(frozen=True, slots=True)
 class Indicators:
-    """The newest local day of the market, and what waits for a person; None where nothing is known."""
+    """The newest local day of the market, and what waits for a person; None where nothing is known.
+
+    `marts_age_seconds` is since the newest event that they hold was received.
+    """
 
     active_shoppers: int | None
     impressions: int | None
@@ -35,7 +38,7 @@ class Indicators:
     whatsapp_starts: int | None
     orders: int | None
     revenue_usd: float | None
-    newest_day_age_days: int | None
+    marts_age_seconds: float | None
     leads_waiting: int
     alerts_new: int
 

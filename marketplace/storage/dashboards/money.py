@@ -194,7 +194,9 @@ def read_answers(connection: sa.Connection, scope: Scope) -> Answers:
 
 
 def _by_currency(days: list[DayTakings]) -> list[Takings]:
-    return [_sum([one for one in days if one.currency == currency]) for currency in sorted({d.currency for d in days})]
+    """Their sums; a currency in which nothing was sold or given back is left out."""
+    currencies = sorted({one.currency for one in days if one.orders or one.revenue_minor or one.revenue_usd})
+    return [_sum([one for one in days if one.currency == currency]) for currency in currencies]
 
 
 def _sum(days: list[DayTakings]) -> Takings:
