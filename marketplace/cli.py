@@ -21,7 +21,7 @@ from marketplace.settings import Settings
 # Where each command that needs more than the others is found, so that those do not load it.
 LOADED_LATE = {
     "seller": ("marketplace.ingestion.commands", "seller_app"),
-    "import": ("marketplace.ingestion.commands", "import_app"),
+    "import": ("marketplace.imports.commands", "import_app"),
     "sync": ("marketplace.ingestion.sync_command", "sync_app"),
     "brake": ("marketplace.ingestion.steering", "brake_app"),
     "dead-letter": ("marketplace.ingestion.steering", "dead_letter_app"),

@@ -90,6 +90,22 @@ def read_rows(path: Path) -> Iterator[Row]:
     yield from rows_of(content, kind_of_file(path, content), where=f"{path}")
 
 
+def sheet_rows(path: Path) -> Iterator[RawRow]:
+    """The rows of a spreadsheet under its own column names, with values as it types them; a text says what is wrong.
+
+    Raises
+    ------
+    FeedRejected
+        If the file is missing, no CSV, TSV or XLSX, or broken as a whole.
+    """
+    content = unpacked(_content(path), where=f"{path}", most=LARGEST_UNPACKED)
+    kind = kind_of_file(path, content)
+    readers: dict[Kind, Reader] = {"csv": _csv_rows, "tsv": _tsv_rows, "xlsx": _xlsx_rows}
+    if kind not in readers:
+        raise FeedRejected(f"{path} is {kind}; a table is a .csv, .tsv or .xlsx file")
+    yield from readers[kind](f"{path}", content)
+
+
 def rows_of(content: bytes, kind: Kind, *, where: str) -> Iterator[Row]:
     """The rows of a feed's content, in order.
 

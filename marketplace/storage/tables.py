@@ -562,6 +562,7 @@ order_lines = Table(
     Column("product_name", Text, nullable=False),
     Column("quantity", Integer, nullable=False),
     Column("amount_minor", BigInteger, comment="of the whole line; null where the source has only the order's"),
+    Column("category", Text, comment="as the source names it; null where it names none"),
     CheckConstraint("quantity > 0", name="quantity"),
     schema="raw",
     comment="The products of orders. One row per order and line.",

@@ -58,3 +58,11 @@ exchange_rates = dg.AssetSpec(
     kinds={"postgres"},
     owners=["team:data-engineering"],
 )
+lead_events = dg.AssetSpec(
+    ["crm", "lead_events"],
+    deps=[leads],
+    description="What sellers did with their leads: states and notes. One row per state or note.",
+    group_name="events",
+    kinds={"fastapi", "postgres"},
+    owners=["team:data-engineering"],
+)

@@ -16,7 +16,8 @@ renamed as (
             'product:' || product_id, 'name:' || lower(trim(regexp_replace(product_name, '\s+', ' ', 'g')))
         ) as product_key,
         quantity,
-        amount_minor
+        amount_minor,
+        category
     from source
 
 )
