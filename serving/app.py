@@ -25,6 +25,7 @@ from marketplace.storage.warehouse import Warehouse
 from models.embedding.encoder import Encoder
 from models.embedding.loading import load_encoder
 from serving.access import answer_refusals, guard
+from serving.business import Business
 from serving.chats import Chats
 from serving.credentials import Credentials
 from serving.dependencies import Shop, State
@@ -45,6 +46,7 @@ from serving.routes import (
     analytics,
     auth,
     crm,
+    dashboards_page,
     experiments,
     experiments_page,
     exposure,
@@ -94,6 +96,7 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
     """
     metrics = Metrics()
     shop = _shop(settings, load or _named_encoder(settings), metrics)
+    metrics.registry.register(Business(shop.warehouse))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[State]:
@@ -148,6 +151,7 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
         quality,
         analytics,
         alerts,
+        dashboards_page,
         exposure,
         experiments,
         experiments_page,
@@ -164,6 +168,7 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
     ):
         app.include_router(noun.router, dependencies=GUARDED)
     app.include_router(recommendations.beside, dependencies=GUARDED)
+    app.include_router(analytics.beside, dependencies=GUARDED)
     app.mount("/static", Files(directory=STATIC), name="static")
     answer_with_problems(app, error_page)
     answer_refusals(app, error_page)

@@ -12,6 +12,8 @@ from marketplace.catalog.quality import JudgedBy
 from marketplace.events.interactions import Surface
 from marketplace.events.traffic import Device, Source
 from marketplace.events.weights import InteractionKind
+from marketplace.storage.dashboards.funnel import Steps
+from marketplace.storage.dashboards.money import Takings
 from marketplace.storage.suggestions import Kind
 from serving.dependencies import LARGEST_ID, TEXT, USER_ID
 from serving.recommender.asking import Step
@@ -371,12 +373,17 @@ class QualityRecordShown(ToReview):
 
 
 class PlatformMetrics(BaseModel):
-    """The market in figures; `daily` is null with a reason while its mart was never built."""
+    """The market in figures; `daily`, `funnel` and `revenue` are null with a reason while their marts are not built.
+
+    `funnel` and `revenue` are of the same newest days as `daily`; revenue stands by currency, each with US dollars.
+    """
 
     catalogue: dict[str, int]
     index: dict[str, Any] | None
     recommendations_version: str | None
     daily: list[dict[str, Any]] | None
+    funnel: Steps | None
+    revenue: list[Takings] | None
     degraded: bool
     reason: str | None
 

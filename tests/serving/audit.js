@@ -15,7 +15,7 @@ faults: () => {
       .forEach((id) => document.getElementById(id) || fault(`${name} leads nowhere`, one))));
   const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
   ids.forEach((id, at) => ids.indexOf(id) === at || fault("id twice", document.getElementById(id)));
-  const roles = ["alert", "combobox", "listbox", "option", "status", "search", "note", "list", "img"];
+  const roles = ["alert", "combobox", "listbox", "option", "status", "search", "note", "list", "img", "group"];
   document.querySelectorAll("[role]").forEach((one) => roles.includes(one.getAttribute("role")) || fault("role", one));
   document.querySelectorAll("ul > *, ol > *").forEach((one) => ["LI", "SCRIPT", "TEMPLATE"].includes(one.tagName) || fault("no list item", one));
   document.querySelectorAll("fieldset").forEach((one) => one.querySelector("legend")?.textContent.trim() || fault("no legend", one));
@@ -54,7 +54,7 @@ pale: () => {
 
 // What ends right of the screen, but for what scrolls by itself.
 wide: () => [...document.querySelectorAll("body *")]
-.filter(one => !one.closest(".chips, .row, .api pre, .unseen, .skip, .pick input"))
+.filter(one => !one.closest(".chips, .row, .scroll, .api pre, .unseen, .skip, .pick input"))
 .filter(one => one.getBoundingClientRect().right > innerWidth + 1)
 .map(one => one.outerHTML.slice(0, 120)),
 

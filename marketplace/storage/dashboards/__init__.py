@@ -1,0 +1,1 @@
+"""What dashboards show, read from the marts alone."""

@@ -1,0 +1,113 @@
+"""Who buys: cohorts that come back, segments of customers, and when they buy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from marketplace.storage.dashboards.scope import Scope
+
+COHORTS = 12
+PERIODS = 12
+_COHORTS = """
+    select cohort_on, cohort_size, period, retained, retention
+    from marts.cohort_retention
+    where subject = :subject and grain = :grain and seller_id = coalesce(cast(:seller_id as bigint), 0)
+        and period <= :periods
+        and cohort_on in (
+            select distinct cohort_on from marts.cohort_retention
+            where subject = :subject and grain = :grain and seller_id = coalesce(cast(:seller_id as bigint), 0)
+                and cohort_on <= :until
+            order by cohort_on desc limit :cohorts
+        )
+    order by cohort_on, period
+"""
+_SEGMENTS = """
+    select segment, currency, count(*), cast(sum(monetary_minor) as bigint), avg(recency_days), avg(frequency),
+        max(as_of)
+    from marts.customer_rfm
+    where seller_id = :seller_id
+    group by segment, currency
+    order by count(*) desc, segment, currency
+"""
+_SEGMENTS_OF_MARKET = """
+    select segment, 'USD', count(*), cast(round(cast(sum(monetary_usd) * 100 as numeric)) as bigint),
+        avg(recency_days), avg(frequency), max(as_of)
+    from marts.customer_rfm_market
+    group by segment
+    order by count(*) desc, segment
+"""
+_SEASONS = """
+    select unit, bucket, orders, revenue_minor, index
+    from marts.seasonality
+    where seller_id = coalesce(cast(:seller_id as bigint), 0)
+    order by unit, bucket
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Those who came first in one week or month; `retention[n]` is the share that came again n periods later."""
+
+    cohort_on: date
+    size: int
+    retained: list[int]
+    retention: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The customers of one RFM segment; their money is of one currency."""
+
+    segment: str
+    customers: int
+    monetary_minor: int
+    currency: str
+    recency_days: float
+    frequency: float
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True)
+class Season:
+    """How much is bought at one time of the week, month or year; an index of 1 is as much as usual."""
+
+    unit: str
+    bucket: str
+    orders: int
+    revenue_minor: int
+    index: float | None
+
+
+def read_cohorts(
+    connection: sa.Connection, scope: Scope, subject: Literal["buyers", "sellers"] = "buyers"
+) -> list[Cohort]:
+    """The newest cohorts that began before the scope ends, oldest first."""
+    values = scope.values(subject=subject, cohorts=COHORTS, periods=PERIODS)
+    rows = connection.execute(sa.text(_COHORTS), values)
+    return [_cohort(day, list(of_day)) for day, of_day in groupby(rows, key=lambda row: row.cohort_on)]
+
+
+def read_segments(connection: sa.Connection, scope: Scope) -> list[Segment]:
+    """The customers by segment and currency, fullest first; the market's are in US dollars."""
+    statement = _SEGMENTS_OF_MARKET if scope.seller_id is None else _SEGMENTS
+    rows = connection.execute(sa.text(statement), scope.values())
+    return [
+        Segment(segment, count, minor or 0, currency, float(recency), float(frequency), as_of)
+        for segment, currency, count, minor, recency, frequency, as_of in rows
+    ]
+
+
+def read_seasons(connection: sa.Connection, scope: Scope) -> list[Season]:
+    """When the seller's customers buy, or all of the market's."""
+    return [Season(*row) for row in connection.execute(sa.text(_SEASONS), scope.values())]
+
+
+def _cohort(cohort_on: date, rows: list[sa.Row[Any]]) -> Cohort:
+    return Cohort(
+        cohort_on, rows[0].cohort_size, [row.retained for row in rows], [float(row.retention) for row in rows]
+    )

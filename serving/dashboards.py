@@ -1,0 +1,53 @@
+"""What dashboards can be narrowed to, and who may see which."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Annotated
+
+from fastapi import Depends, Query
+from pydantic import Field
+
+from marketplace.storage.dashboards.reading import Dashboard, read_dashboard
+from marketplace.storage.dashboards.scope import Asked, Grain
+from serving.access import Principal, analyst_of, refuse_other_sellers
+from serving.dependencies import TEXT, Shop
+
+Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 1, 1))]
+
+
+def narrowed(
+    since: Annotated[Day | None, Query(description="first local day; 30 days up to `until` if left out")] = None,
+    until: Annotated[Day | None, Query(description="last local day; the newest that is known if left out")] = None,
+    category: Annotated[str, Query(max_length=200, pattern=TEXT, description="only products of this category")] = "",
+    market: Annotated[
+        str, Query(pattern=r"^([A-Z]{2})?$", description="only sellers of this country, ISO 3166-1 alpha-2")
+    ] = "",
+    grain: Annotated[Grain, Query(description="cohorts by week or month of their first order")] = "week",
+) -> Asked:
+    """What the figures are narrowed to."""
+    return Asked(None, since, until, market or None, category or None, grain)
+
+
+NarrowedDep = Annotated[Asked, Depends(narrowed)]
+
+
+def dashboard_for(shop: Shop, principal: Principal, seller_id: int | None, asked: Asked, now: datetime) -> Dashboard:
+    """The seller's figures, or the market's where `seller_id` is None.
+
+    Raises
+    ------
+    HTTPException
+        404 where a seller asks for another's, 403 where anybody but an analyst asks for the market's.
+    ArtifactUnavailable
+        If a mart without which there is no dashboard was not built yet.
+    NotFound
+        If there is no such seller.
+    """
+    if seller_id is None:
+        analyst_of(principal)
+    else:
+        refuse_other_sellers(principal, seller_id)
+        asked = replace(asked, seller_id=seller_id, country=None)
+    return read_dashboard(shop.warehouse, asked, now)
