@@ -92,7 +92,8 @@ def analyst_of(request: Request, principal: Annotated[Principal, Depends(princip
     HTTPException
         403 for everybody else.
     """
-    return _of_role(request, principal, "analyst", "admin")
+    _refuse_other_roles(principal, request.url.path, "analyst", "admin")
+    return principal
 
 
 def admin_of(request: Request, principal: Annotated[Principal, Depends(principal_of)]) -> Principal:
@@ -103,7 +104,8 @@ def admin_of(request: Request, principal: Annotated[Principal, Depends(principal
     HTTPException
         403 for everybody else.
     """
-    return _of_role(request, principal, "admin")
+    _refuse_other_roles(principal, request.url.path, "admin")
+    return principal
 
 
 def refuse_other_sellers(principal: Principal, seller_id: int) -> None:
@@ -116,6 +118,17 @@ def refuse_other_sellers(principal: Principal, seller_id: int) -> None:
     """
     if not principal.may_see_seller(seller_id):
         raise Refused(404, f"seller {seller_id} is not known", principal, f"seller:{seller_id}")
+
+
+def refuse_all_but_analysts(principal: Principal) -> None:
+    """Returns for who may see the figures of the whole market.
+
+    Raises
+    ------
+    HTTPException
+        403 for everybody else; the attempt is kept.
+    """
+    _refuse_other_roles(principal, "market", "analyst", "admin")
 
 
 async def guard(request: Request) -> None:
@@ -209,11 +222,10 @@ def _refuse_other_shoppers(request: Request, principal: Principal | None) -> Non
         raise Refused(403, "this token is of another shopper", principal, "shopper")
 
 
-def _of_role(request: Request, principal: Principal, *roles: str) -> Principal:
+def _refuse_other_roles(principal: Principal, resource: str, *roles: str) -> None:
     if principal.role not in roles:
         wanted = " or ".join(roles)
-        raise Refused(403, f"this is for an {wanted}, not for a {principal.role}", principal, request.url.path[:200])
-    return principal
+        raise Refused(403, f"this is for an {wanted}, not for a {principal.role}", principal, resource[:200])
 
 
 def _carries(request: Request) -> bool:

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from marketplace.storage.dashboards.reading import Dashboard, read_dashboard
 from marketplace.storage.dashboards.scope import Asked, Grain
-from serving.access import Principal, analyst_of, refuse_other_sellers
+from serving.access import refuse_all_but_analysts, refuse_other_sellers
+from serving.credentials import Principal
 from serving.dependencies import TEXT, Shop
 
 Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 1, 1))]
@@ -46,7 +47,7 @@ def dashboard_for(shop: Shop, principal: Principal, seller_id: int | None, asked
         If there is no such seller.
     """
     if seller_id is None:
-        analyst_of(principal)
+        refuse_all_but_analysts(principal)
     else:
         refuse_other_sellers(principal, seller_id)
         asked = replace(asked, seller_id=seller_id, country=None)

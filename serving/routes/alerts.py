@@ -10,8 +10,9 @@ from starlette.exceptions import HTTPException
 from marketplace.errors import InputRejected, NotFound
 from marketplace.storage import alert_outbox, alerts
 from marketplace.storage.alerts import AlertState
-from serving.access import Principal, PrincipalDep
+from serving.access import PrincipalDep
 from serving.alert_schemas import AlertList, AlertShown, AlertStateSent, alert_shown, lag_shown
+from serving.credentials import Principal
 from serving.dependencies import NowDep, ShopDep
 from serving.schemas import Problem
 
