@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.errors import NotFound
-from marketplace.storage.notices import CHANNEL, MOST_NAMED
+from marketplace.storage.events import MOST_NAMED
+from marketplace.storage.notices import CHANNEL
 from marketplace.storage.people import ERASING, TOMBSTONES, user_hash
 from marketplace.storage.shared_secrets import shared_secret
 from marketplace.storage.tables import accesses, api_keys, erasures, leads, whatsapp_starts
