@@ -49,9 +49,11 @@ def postgres(scratch: Path) -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture
-def database_url(postgres: EmbeddedPostgres) -> str:
-    """The URL of a fresh, migrated database."""
-    return postgres.create_database(f"test_{os.getpid()}_{next(_numbers)}", template="template_soko")
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The URL of a fresh, migrated database, which goes with its test: thousands of them would fill the disk."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    yield postgres.create_database(name, template="template_soko")
+    postgres.drop_database(name)
 
 
 @pytest.fixture

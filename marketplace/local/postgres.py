@@ -13,10 +13,13 @@ import pwd
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import psycopg2
+import psycopg2.extensions
 
 from marketplace.errors import ConfigurationError, StoreUnreachable
 from marketplace.local.network import LOOPBACK, wait_until
@@ -144,17 +147,27 @@ class EmbeddedPostgres:
 
     def create_database(self, name: str, *, template: str | None = None) -> str:
         """The URL of the database, made unless it exists, as a copy of the template if given."""
+        with self._administering() as cursor:
+            cursor.execute("select 1 from pg_database where datname = %s", (name,))
+            if cursor.fetchone() is None:
+                copy = f' template "{template}"' if template else ""
+                cursor.execute(f'create database "{name}"{copy}')
+        return self.url(name)
+
+    def drop_database(self, name: str) -> None:
+        """Remove the database, whoever is connected to it."""
+        with self._administering() as cursor:
+            cursor.execute(f'drop database if exists "{name}" with (force)')
+
+    @contextmanager
+    def _administering(self) -> Iterator[psycopg2.extensions.cursor]:
         connection = psycopg2.connect(self.url("postgres"))
         connection.autocommit = True
         try:
             with connection.cursor() as cursor:
-                cursor.execute("select 1 from pg_database where datname = %s", (name,))
-                if cursor.fetchone() is None:
-                    copy = f' template "{template}"' if template else ""
-                    cursor.execute(f'create database "{name}"{copy}')
+                yield cursor
         finally:
             connection.close()
-        return self.url(name)
 
 
 def binary(name: str) -> Path:

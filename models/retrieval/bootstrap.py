@@ -155,6 +155,8 @@ def _levels(apart: Values, means: Values, drawn: Values) -> Values:
     tolerance = 1e-12  # sums of the same numbers in another order
     below = ((drawn < means - tolerance).mean(axis=0) + (drawn <= means + tolerance).mean(axis=0)) / 2
     bias = np.array([_NORMAL.inv_cdf(float(share)) for share in np.clip(below, 1e-9, 1 - 1e-9)])
+    largest = np.abs(apart).max(axis=0)
+    apart = np.divide(apart, largest, out=np.zeros_like(apart), where=largest > 0)  # cubes of small numbers vanish
     spread = (apart**2).sum(axis=0)
     skew = np.divide((apart**3).sum(axis=0), 6 * spread**1.5, out=np.zeros_like(spread), where=spread > 0)
     ends = np.array([_NORMAL.inv_cdf((1 - LEVEL) / 2), _NORMAL.inv_cdf((1 + LEVEL) / 2)])[:, None]
