@@ -1,7 +1,7 @@
 """How long the marts take to follow new events, beside building them anew; and whether both give the same rows.
 
-`python -m benchmarks.warehouse_incremental --events 10000000` draws a market of 180 days inside an embedded Postgres: four in
-five events are interactions, the rest impressions, with a few chats, leads and orders. The marts are built of it once.
+`python -m benchmarks.warehouse_incremental --events 10000000` draws a market of 180 days inside an embedded Postgres:
+four in five events are interactions, the rest impressions, with a few chats, leads and orders. The marts are built once.
 Then, in each round, another hundredth of the events arrives: half on the day after all others, half from two to thirteen
 days late. `dbt run` takes them in, every mart is kept aside, `dbt run --full-refresh` builds all anew, and each mart is
 compared with what was kept by `except all`, both ways. Both commands build every model of the project and are timed from
@@ -90,7 +90,8 @@ EVENTS = """
     select event_id, event_id, 1 + product_id % {sellers}, product_id, user_id, session_id, occurred_at, {received}
     from drawn where draw = 99 and turn < 3;
 
-    insert into raw.leads (event_id, seller_id, product_id, user_id, channel, start_code, occurred_at, received_at)
+    insert into raw.leads
+        (event_id, seller_id, product_id, user_id, channel, start_code, occurred_at, received_at)
     select
         event_id, 1 + product_id % {sellers}, product_id, user_id, 'whatsapp', case when turn = 3 then event_id end,
         occurred_at, {received}
@@ -100,8 +101,8 @@ EVENTS = """
         (order_id, seller_id, customer_id, status, channel, start_code, currency, gross_minor, items, origin,
             occurred_at, received_at)
     select
-        event_id, 1 + product_id % {sellers}, user_id, 'completed', 'whatsapp', case when turn = 0 then event_id end, 'KES',
-        1000, 1, 'sample', occurred_at + interval '1 hour', {received} + interval '1 hour'
+        event_id, 1 + product_id % {sellers}, user_id, 'completed', 'whatsapp', case when turn = 0 then event_id end,
+        'KES', 1000, 1, 'sample', occurred_at + interval '1 hour', {received} + interval '1 hour'
     from drawn where draw = 99 and turn < 2;
 
     insert into raw.order_lines (order_id, line_number, product_id, product_name, quantity)
@@ -153,9 +154,8 @@ def report(warehouse: Warehouse, folder: Path, events: int, rounds: int) -> None
         anew = run(warehouse, folder, "run", "--full-refresh")
         ratios.append((anew.command / grown.command, anew.models / grown.models))
         print(f"round {batch}: grown in {_told(grown)}\n         anew in {_told(anew)}")
-        print(
-            f"         {ratios[-1][0]:.1f} x the command, {ratios[-1][1]:.1f} x its models; {compared(warehouse, marts)}"
-        )
+        print(f"         {ratios[-1][0]:.1f} x the command, {ratios[-1][1]:.1f} x its models")
+        print(f"         {compared(warehouse, marts)}")
     commands, models = (statistics.median(side) for side in zip(*ratios, strict=True))
     print(f"full refresh / incremental, median of {rounds}: {commands:.1f} the command, {models:.1f} its models")
 
