@@ -57,7 +57,7 @@ def funnel_of(
     """
     mart = _mart("fct_funnel_daily", "funnel_on", "seller_id", "category", "source", "device", *FUNNEL_STEPS)
     group = mart.c[by] if by else sa.literal("")
-    sums = [sa.cast(sa.func.sum(mart.c[step]), sa.BigInteger) for step in FUNNEL_STEPS]
+    sums = [_total(mart.c[step]) for step in FUNNEL_STEPS]
     statement = (
         sa.select(mart.c.funnel_on, mart.c.category, group.label("by"), *sums)
         .where(mart.c.seller_id == seller_id, mart.c.funnel_on.between(since, until))
@@ -119,6 +119,11 @@ def live_index(warehouse: Warehouse) -> Mapping[str, Any] | None:
     with warehouse.begin() as connection:
         row = connection.execute(statement.where(columns.status == "live")).first()
     return dict(row._mapping) if row else None
+
+
+def _total(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    """The sum over everything that the rows are told apart by besides."""
+    return sa.cast(sa.func.sum(column), sa.BigInteger).label(column.key)
 
 
 def _mart(name: str, *columns: str) -> sa.TableClause:

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-BY_HAND = {"ray", "spark"}  # extras that `make install` leaves out, with an exact version of their own
+BY_HAND = {"ray", "retail", "spark"}  # extras that `make install` leaves out, with an exact version of their own
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 

@@ -21,7 +21,8 @@ starts as (
 
 ),
 
-activities as (
+-- Not materialized: what is touched is found by an index, not by reading all.
+activities as not materialized (
 
     select * from {{ ref('int_activities_sessioned') }}
 
@@ -83,7 +84,7 @@ followed as (
             )::date
             and activities.active_on <= (orders.occurred_at at time zone 'UTC')::date
             and activities.occurred_at > orders.occurred_at - interval '{{ var("attribution_hours") }} hours'
-            and activities.occurred_at <= orders.occurred_at
+            and orders.occurred_at >= activities.occurred_at
     where activities.step in ('whatsapp', 'click')
 
 ),
@@ -103,7 +104,7 @@ ordered as (
     select
         *,
         row_number() over (
-            partition by order_id order by is_quoted desc, occurred_at desc, activity desc, activity_id
+            partition by order_id order by is_quoted desc, occurred_at desc, activity desc, activity_id asc
         ) as place
     from candidates
 
