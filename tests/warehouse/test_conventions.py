@@ -171,7 +171,13 @@ def test_sources_line_up_with_the_asset_graph(manifest: dict[str, Any]) -> None:
 
 def test_the_api_the_analyst_and_the_recommender_are_exposures_of_marts_only(manifest: dict[str, Any]) -> None:
     exposures = {e["name"]: e for e in manifest["exposures"].values()}
-    assert set(exposures) == {"marketplace_api", "analyst_funnel", "recommendations", "experiments", "customers_and_baskets"}
+    assert set(exposures) == {
+        "marketplace_api",
+        "analyst_funnel",
+        "recommendations",
+        "experiments",
+        "customers_and_baskets",
+    }
     read = {parent.rpartition(".")[2] for e in exposures.values() for parent in e["depends_on"]["nodes"]}
     assert all(name.startswith(PREFIXES["marts"]) for name in read)
     assert all(e["description"].strip() for e in exposures.values())
