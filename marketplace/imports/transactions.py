@@ -40,7 +40,7 @@ STATUSES: Mapping[str, OrderStatus] = MappingProxyType(
         **dict.fromkeys(("placed", "pending", "on hold", "on-hold", "new", "open"), "placed"),
         **dict.fromkeys(("cancelled", "canceled", "failed", "void", "voided"), "cancelled"),
         **dict.fromkeys(("refunded", "returned"), "refunded"),
-    }  # type: ignore[arg-type] # each word is one of ours
+    }
 )
 
 

@@ -47,8 +47,9 @@ def funnel_of(warehouse: Warehouse, seller_id: int, *, since: date, until: date)
     """
     mart = _mart("fct_funnel_daily", "funnel_on", "seller_id", "category", *STEPS)
     statement = (
-        sa.select(mart.c.funnel_on, mart.c.category, *(mart.c[step] for step in STEPS))
+        sa.select(mart.c.funnel_on, mart.c.category, *(_total(mart.c[step]) for step in STEPS))
         .where(mart.c.seller_id == seller_id, mart.c.funnel_on.between(since, until))
+        .group_by(mart.c.funnel_on, mart.c.category)
         .order_by(mart.c.funnel_on.desc(), mart.c.category)
     )
     return [FunnelDay(*row) for row in _read(warehouse, mart, statement)]
@@ -106,6 +107,11 @@ def live_index(warehouse: Warehouse) -> Mapping[str, Any] | None:
     with warehouse.begin() as connection:
         row = connection.execute(statement.where(columns.status == "live")).first()
     return dict(row._mapping) if row else None
+
+
+def _total(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    """The sum over everything that the rows are told apart by besides."""
+    return sa.cast(sa.func.sum(column), sa.BigInteger).label(column.key)
 
 
 def _mart(name: str, *columns: str) -> sa.TableClause:

@@ -425,6 +425,7 @@ exposures = Table(
     Column("device", Text, comment=DEVICE),
     Column("served_at", Instant, nullable=False),
     Index(None, "served_at"),
+    Index(None, "user_id", "served_at"),
     Index(None, "experiment", "user_id"),
     schema="raw",
     comment="What recommendations showed. One row per answer and rank.",

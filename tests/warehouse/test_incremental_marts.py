@@ -145,7 +145,8 @@ def test_an_event_has_the_category_of_its_time_however_late_that_was_learned(gro
 
 def test_a_late_event_joins_two_sessions_and_tells_the_device_of_another(grown: Warehouse) -> None:
     joined = """
-        select count(distinct session_key) from marts.fct_interactions where event_id in ('pause-1', 'bridge', 'pause-2')
+        select count(distinct session_key) from marts.fct_interactions
+        where event_id in ('pause-1', 'bridge', 'pause-2')
     """
     assert rows_of(grown, joined) == [(1,)]
     told = "select device, source from marts.fct_interactions where event_id = 'v1'"
@@ -175,7 +176,8 @@ def test_the_last_days_events_replayed_thrice_and_shuffled_change_no_mart(grown:
     marts = marts_of(growing_dbt)
     keep(grown, marts)
     columns = "event_id, user_id, product_id, kind, session_id, surface, device, source, occurred_at"
-    last = f"select {columns} from raw.interactions where occurred_at > (select max(occurred_at) - interval '1 day' from raw.interactions)"
+    newest = "select max(occurred_at) - interval '1 day' from raw.interactions"
+    last = f"select {columns} from raw.interactions where occurred_at > ({newest})"
     with grown.begin() as connection:
         events = [dict(row) for row in connection.execute(sa.text(last)).mappings()]
     assert len(events) >= 10
