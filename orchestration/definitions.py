@@ -48,6 +48,7 @@ def definitions_for(settings: Settings) -> dg.Definitions:
             events.orders,
             events.order_lines,
             events.exchange_rates,
+            events.lead_events,
             marts.marts_assets(),
             candidates.interaction_matrix_asset,
             candidates.cf_candidates,

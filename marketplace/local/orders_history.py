@@ -222,17 +222,8 @@ def _ordered(
     if luck < 1 - REFUNDED:
         return [order]
     later = moment + timedelta(days=2)
-    refund = replace(
-        order,
-        order_id=f"{order.order_id}-refund",
-        status="refunded",
-        gross_minor=-gross,
-        items=0,
-        lines=(),
-        occurred_at=later,
-        received_at=later,
-    )
-    return [order, refund]
+    refund = replace(order, order_id=f"{order.order_id}-refund", status="refunded", gross_minor=-gross)
+    return [order, replace(refund, items=0, lines=(), occurred_at=later, received_at=later)]
 
 
 def _line(generator: np.random.Generator, market: SampleMarket, product: SampleProduct) -> OrderLine:

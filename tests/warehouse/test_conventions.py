@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,13 @@ from tests.warehouse.dbt_command import PROJECT, Dbt
 
 Node = dict[str, Any]
 GRAIN = re.compile(r"One row per [^.]+\.$")
-PREFIXES = {"staging": ("stg_catalog__", "stg_raw__"), "intermediate": ("int_",), "marts": ("fct_", "dim_", "mart_")}
+# Of what is known as facts and dimensions under names of their own.
+ANALYSES = ("customer_", "cohort_", "retention_", "product_affinity", "purchase_intervals", "seasonality")
+PREFIXES = {
+    "staging": ("stg_catalog__", "stg_raw__", "stg_crm__"),
+    "intermediate": ("int_",),
+    "marts": ("fct_", "dim_", "mart_", *ANALYSES),
+}
 LOGIC = re.compile(r"\bcase\b|\bover \(|\bfilter \(|\bweight\b|\brate\(|\blocal_day\(|\bcoalesce\(| = '|extract\(")
 TYPES = {
     "_at": "timestamp with time zone",
@@ -158,6 +165,7 @@ def test_sources_line_up_with_the_asset_graph(manifest: dict[str, Any]) -> None:
         "orders": ["raw", "orders"],
         "order_lines": ["raw", "order_lines"],
         "exchange_rates": ["raw", "exchange_rates"],
+        "lead_events": ["crm", "lead_events"],
     }
 
 
@@ -165,7 +173,7 @@ def test_the_api_the_analyst_and_the_recommender_are_exposures_of_marts_only(man
     exposures = {e["name"]: e for e in manifest["exposures"].values()}
     assert set(exposures) >= {
         *("crm_api", "analytics_api", "afrimash_metrics", "seller_dashboard", "market_dashboard"),
-        *("analyst_funnel", "recommendations", "experiments"),
+        *("analyst_funnel", "recommendations", "experiments", "customers_and_baskets"),
     }
     read = {parent.rpartition(".")[2] for e in exposures.values() for parent in e["depends_on"]["nodes"]}
     assert all(name.startswith(PREFIXES["marts"]) for name in read)
@@ -193,3 +201,11 @@ def test_every_singular_test_is_described_and_names_the_asset_whose_check_it_is(
         checked = node["config"]["meta"]["dagster"]["ref"]["name"]
         assert node["description"].strip(), node["name"]
         assert f"model.soko.{checked}" in node["depends_on"]["nodes"], node["name"]
+
+
+def test_every_metric_is_a_column_of_the_mart_that_it_names(models: dict[str, Node]) -> None:
+    with (PROJECT / "seeds" / "metrics.csv").open(newline="", encoding="utf-8") as file:
+        metrics = list(csv.DictReader(file))
+    assert len(metrics) >= 25
+    marts = {mart["name"]: set(mart["columns"]) for mart in in_layer(models, "marts")}
+    assert [row["name"] for row in metrics if row["column_name"] not in marts.get(row["mart"], set())] == []
