@@ -153,9 +153,7 @@ def test_each_role_sees_what_is_its_own(guarded: Guarded) -> None:
     leads = f"/api/crm/sellers/{guarded.seller}/leads"
     seen = {role: guarded.client.get(leads, headers=guarded.sent(role)).status_code for role in guarded.keys}
     assert seen == {"seller": 200, "other": 404, "analyst": 200, "admin": 200, "shopper": 404}
-    market = {
-        role: guarded.client.get("/api/sellers", headers=guarded.sent(role)).status_code for role in guarded.keys
-    }
+    market = {role: guarded.client.get("/api/sellers", headers=guarded.sent(role)).status_code for role in guarded.keys}
     assert market == {"seller": 403, "other": 403, "analyst": 200, "admin": 200, "shopper": 403}
 
 
@@ -314,12 +312,11 @@ def test_a_browser_signs_in_and_no_other_site_acts_for_it(guarded: Guarded) -> N
 
 
 @pytest.mark.parametrize(
-    "back", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nX: y", "\\\\evil"]
+    "back",
+    ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nX: y", "\\\\evil"],
 )
 def test_signing_in_leads_nowhere_else(guarded: Guarded, back: str) -> None:
-    done = guarded.client.post(
-        "/sign-in", data={"key": guarded.keys["admin"], "back": back}, follow_redirects=False
-    )
+    done = guarded.client.post("/sign-in", data={"key": guarded.keys["admin"], "back": back}, follow_redirects=False)
     assert (done.status_code, done.headers["location"]) == (303, "/")
 
 

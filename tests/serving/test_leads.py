@@ -20,16 +20,17 @@ from marketplace.settings import Settings
 from marketplace.storage.accesses import accesses_to
 from marketplace.storage.catalog import add_seller
 from marketplace.storage.shared_secrets import shared_secret
-from marketplace.storage.tables import interactions, leads, order_lines, orders
+from marketplace.storage.tables import interactions, leads, order_lines, orders, products
 from marketplace.storage.warehouse import Warehouse
 from marketplace.storage.whatsapp_starts import record_start
 from serving.chats import Visitor, started
 from tests.serving.conftest import Market
-from tests.serving.world import add_products
 
 PHONE = "+254712345678"
 CONSENT = {"has_consent": True, "consent_text": "The shop may call me back."}
-ANDROID = {"User-Agent": "Mozilla/5.0 (Linux; Android 13; SM-A047F) AppleWebKit/537.36 Chrome/126.0 Mobile Safari/537.36"}
+ANDROID = {
+    "User-Agent": "Mozilla/5.0 (Linux; Android 13; SM-A047F) AppleWebKit/537.36 Chrome/126.0 Mobile Safari/537.36"
+}
 HOSTILE = (
     '=HYPERLINK("http://evil.example","click")',
     "+254712345678",
@@ -156,7 +157,9 @@ def test_a_lead_goes_from_state_to_state_and_collects_notes(
         ("note", "Wants two"),
     ]
     assert (detail["state"], detail["notes"]) == ("interested", 1)
-    assert [item["event_id"] for item in fresh.get(path, params={"state": "interested"}).json()["items"]] == ["lead-0001"]
+    assert [item["event_id"] for item in fresh.get(path, params={"state": "interested"}).json()["items"]] == [
+        "lead-0001"
+    ]
     assert fresh.get(path, params={"state": "new"}).json()["items"] == []
     for wrong in ({"state": "sold"}, {"state": "lost", "seller_id": other}, {}):
         assert fresh.post(f"{one}/state", json=wrong).status_code == 422
@@ -184,9 +187,7 @@ def test_leads_come_in_pages_that_do_not_shift(fresh: TestClient, store: Warehou
     assert fresh.get(path, params={"since": "2026-01-01"}).status_code == 422  # an instant needs a zone
 
 
-def test_no_cell_of_an_export_is_a_formula(
-    fresh: TestClient, store: Warehouse, seller: int, tmp_path
-) -> None:
+def test_no_cell_of_an_export_is_a_formula(fresh: TestClient, store: Warehouse, seller: int, tmp_path) -> None:
     for number, text in enumerate(HOSTILE):
         answer = fresh.post("/api/crm/leads", json=lead(seller, number, name=text, message=text, **CONSENT))
         assert answer.status_code == 201, text
@@ -269,7 +270,10 @@ def test_an_order_is_kept_once_and_quotes_the_chat_that_led_to_it(
         {"phone": "12", "start_code": None},
     ):
         assert fresh.post(path, json=order | {"order_id": "order-0002"} | wrong).status_code == 422, wrong
-    assert fresh.post(path, json=order | {"order_id": "order-0003", "lines": [{"product_id": 1, "amount": 1}]}).status_code == 404
+    assert (
+        fresh.post(path, json=order | {"order_id": "order-0003", "lines": [{"product_id": 1, "amount": 1}]}).status_code
+        == 404
+    )
     called = fresh.post(path, json=order | {"order_id": "order-0004", "phone": "0712345678", "start_code": None})
     assert called.status_code == 201
     with store.begin() as connection:
@@ -279,7 +283,12 @@ def test_an_order_is_kept_once_and_quotes_the_chat_that_led_to_it(
 
 
 def test_what_a_browser_tells_is_kept_beside_events(fresh: TestClient, store: Warehouse, market: Market) -> None:
-    product = add_products(store, market.drawn.sellers[0].seller_id)[0]
+    product = 77
+    row = {"product_id": product, "seller_id": market.drawn.sellers[0].seller_id, "source_ref": "77", "title": "Kiondo"}
+    row |= {"description": "", "category": "Bags", "content_hash": "h", "in_stock": True, "is_gone": False}
+    instants = dict.fromkeys(("first_seen_at", "last_seen_at", "last_hydrated_at", "updated_at"), datetime.now(UTC))
+    with store.begin() as connection:
+        connection.execute(sa.insert(products).values(**row, **instants))
     sent = {"user_id": "ann", "product_id": product, "kind": "view"}
     told = {"event_id": "event-0001", "referrer": "https://l.facebook.com/?u=x"}
     said = {"event_id": "event-0002", "device": "tablet", "source": "sms"}
