@@ -158,7 +158,7 @@ def _market_of(folder: Path, scratch: Path, encoder: CompactEncoder, stack: Exit
     milvus.start(scratch / "milvus.log")
     stack.callback(milvus.stop)
     url = postgres.create_database("shelf")
-    settings = Settings(_env_file=None, home=scratch, database_url=url, milvus_uri=milvus.uri)
+    settings = Settings(_env_file=None, rate_limit_address="", home=scratch, database_url=url, milvus_uri=milvus.uri)
     images = Images(settings.artifacts_folder / "images", max_pixels=settings.image_max_pixels)
     warehouse, now = Warehouse(url), datetime.now(UTC)
     stack.callback(warehouse.close)

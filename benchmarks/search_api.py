@@ -143,7 +143,7 @@ def fill(warehouse: Warehouse, count: int) -> None:
 
 def serve(port: int) -> None:
     """Serve the app that the environment describes, with a route beside the API's that answers nothing."""
-    app = create_app(Settings(_env_file=None), load=HashedWords)
+    app = create_app(Settings(_env_file=None, rate_limit_address=""), load=HashedWords)
 
     @app.post("/api/nothing")
     async def nothing() -> None:

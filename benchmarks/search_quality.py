@@ -119,7 +119,14 @@ def staged(sellers: Sequence[tuple[Seller, Sequence[FolderProduct]]], golden: Go
         milvus.start(scratch / "milvus.log")
         stack.callback(milvus.stop)
         url = postgres.create_database("judged")
-        settings = Settings(_env_file=None, home=scratch, database_url=url, milvus_uri=milvus.uri, search_seconds=60)
+        settings = Settings(
+            _env_file=None,
+            rate_limit_address="",
+            home=scratch,
+            database_url=url,
+            milvus_uri=milvus.uri,
+            search_seconds=60,
+        )
         warehouse, vectors = Warehouse(url), Vectors(milvus.uri)
         stack.callback(warehouse.close)
         stack.callback(vectors.close)

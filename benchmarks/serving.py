@@ -106,7 +106,7 @@ def serve(port: int, bare: str) -> None:
     else:
         from serving.app import create_app
 
-        app = create_app(Settings(_env_file=None), load=HashedWords)
+        app = create_app(Settings(_env_file=None, rate_limit_address=""), load=HashedWords)
     uvicorn.run(app, port=port, log_level="error", access_log=False)
 
 

@@ -26,6 +26,11 @@ key_app = typer.Typer(no_args_is_help=True, add_completion=False, help="Keys of 
 person_app = typer.Typer(no_args_is_help=True, add_completion=False, help="People who ask to be forgotten.")
 
 
+@person_app.callback()
+def people() -> None:
+    """People who ask to be forgotten."""
+
+
 @key_app.command("create")
 def create(
     role: Annotated[Role, typer.Option(help="What it opens: one's own, one seller, all figures, or everything.")],

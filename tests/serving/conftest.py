@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 from itertools import pairwise
 from pathlib import Path
 
@@ -150,6 +151,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     """A fresh shopper's page, on which nothing may go wrong; WhatsApp is answered here, not on the net."""
     context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
     context.route("https://wa.me/**", _whatsapp)
+    context.route("**/r/*", _chat)
     opened = context.new_page()
     wrong: list[str] = []
     opened.on("pageerror", lambda error: wrong.append(str(error)))
@@ -161,6 +163,14 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 def _whatsapp(route: Route) -> None:
     route.fulfill(status=200, content_type="text/html", body="<title>WhatsApp</title>")
+
+
+def _chat(route: Route) -> None:
+    """Follow a chat's link in a way that the route above sees: of a redirection it is not told."""
+    where = route.fetch(max_redirects=0).headers["location"]
+    route.fulfill(
+        status=200, content_type="text/html", body=f'<meta http-equiv="refresh" content="0;url={escape(where)}">'
+    )
 
 
 def until_encoder(client: TestClient, said: str) -> None:

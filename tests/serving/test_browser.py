@@ -77,7 +77,7 @@ def test_looking_opening_and_chatting_are_recorded_once_each(page: Page, market:
     for _ in range(2):
         with page.expect_popup() as popup:
             page.get_by_role("link", name="Chat on WhatsApp").click()
-        assert popup.value.url.startswith("https://wa.me/254")
+        popup.value.wait_for_url("https://wa.me/254*")
     query = sa.select(leads.c.product_id, leads.c.channel).where(leads.c.user_id == user_id)
 
     def chats() -> list[tuple[int, str]]:

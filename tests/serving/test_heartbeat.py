@@ -138,7 +138,9 @@ def test_dead_letters_are_listed_and_redriven(fresh: TestClient, amina: Seller) 
     assert fresh.post("/api/crm/dead-letters/redrive", json=unknown).status_code == 404
 
 
-def test_whatever_steers_needs_the_operators_token_and_looking_does_not(guarded: TestClient, amina: Seller) -> None:
+def test_whatever_steers_and_what_is_known_of_all_sellers_needs_the_operators_token(
+    guarded: TestClient, amina: Seller
+) -> None:
     steering = {
         f"/api/crm/heartbeat/brakes/{amina.seller_id}/release": DECISION,
         f"/api/crm/heartbeat/brakes/{amina.seller_id}/clear": DECISION,
@@ -151,8 +153,9 @@ def test_whatever_steers_needs_the_operators_token_and_looking_does_not(guarded:
             assert (refused.status_code, "X-Soko-Token" in refused.json()["detail"]) == (401, True), path
             assert TOKEN["X-Soko-Token"] not in refused.text
     for path in ("heartbeat/status", "heartbeat/brakes", "dead-letters", f"sellers/{amina.seller_id}/syncs"):
-        assert guarded.get(f"/api/crm/{path}").status_code == 200
-    assert guarded.get("/api/crm/heartbeat/brakes").json()[0]["state"] == "raised"
+        assert guarded.get(f"/api/crm/{path}").status_code == 401
+        assert guarded.get(f"/api/crm/{path}", headers=TOKEN).status_code == 200
+    assert guarded.get("/api/crm/heartbeat/brakes", headers=TOKEN).json()[0]["state"] == "raised"
     for path, body in steering.items():
         assert guarded.post(path, json=body, headers=TOKEN).status_code < 300, path
 

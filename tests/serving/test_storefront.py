@@ -182,7 +182,9 @@ def test_a_product_page_leads_to_a_chat_its_shop_and_what_is_like_it(client: Tes
     product_id = market.fit[0]
     tree = page(client, f"/products/{product_id}")
     (chat,) = css(tree, "a.chat")
-    assert chat.get("href").startswith("https://wa.me/254")
+    assert chat.get("href").startswith("/r/")
+    led = client.get(chat.get("href"), headers=BROWSER, follow_redirects=False)
+    assert led.headers["location"].startswith("https://wa.me/254")
     assert chat.get("data-lead") == str(product_id)
     assert "noopener" in chat.get("rel")
     assert css(tree, "a.shop")[0].get("href").startswith("/sellers/")
