@@ -35,7 +35,7 @@ STEEPEST = 0.01  # of a day
 class Judging:
     """How strict: the z-score that alarms, and how many days must be known before any is judged."""
 
-    limit: float = 4.5
+    limit: float = 4.0
     least_days: int = 28
     side: Side = "both"
     kind: Kind = "count"
@@ -110,8 +110,8 @@ class _Walk:
         self.errors[day] = np.log1p(self.values[day]) - np.log1p(self.expected[day])
         enough = self.known[day - 1] >= self.how.least_days
         score = np.where(np.isnan(self.score[day]) | ~enough, 0.0, self.score[day])
-        odd = np.sign(score).astype(np.int64) * (np.abs(score) >= self.how.limit)
-        self.streak[day] = self.habits.learn(day, self.values, self.expected[day], odd)
+        lasted = self.habits.learn(day, self.values, self.expected[day], score, self.how.limit)
+        self.streak[day], odd = np.abs(lasted), np.sign(lasted)
         meant = {"both": odd, "high": np.maximum(odd, 0), "low": np.minimum(odd, 0)}
         self.odd[day] = meant[self.how.side]
         self.score[day] = np.where(enough, self.score[day], np.nan)
