@@ -17,7 +17,7 @@ DateOrder = Literal["iso", "dmy", "mdy"]
 _AMOUNT = re.compile(r"(-?)(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?")
 _SLASHED = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 _NOISE = 6  # digits after the point that a float may be trusted for
-EARLIEST = 1990
+EARLIEST, MONTHS = 1990, 12
 
 
 def text_of(value: Any) -> str:
@@ -112,8 +112,8 @@ def _written(text: str, order: DateOrder) -> datetime:
 
 def _slashed(text: str, found: re.Match[str], order: DateOrder) -> datetime:
     first, second, year, hour, minute, second_of = (int(part or 0) for part in found.groups())
-    if order == "iso" and max(first, second) <= 12 and first != second:  # noqa: PLR2004
+    if order == "iso" and max(first, second) <= MONTHS and first != second:
         raise InputRejected(f"{text!r} may be two dates; say with --dates whether the day or the month comes first")
-    is_month_first = order == "mdy" or (order == "iso" and second > 12)  # noqa: PLR2004
+    is_month_first = order == "mdy" or (order == "iso" and second > MONTHS)
     day, month = (second, first) if is_month_first else (first, second)
     return datetime(year, month, day, hour, minute, second_of)  # noqa: DTZ001 - the clock of the zone, joined later

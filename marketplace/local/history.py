@@ -15,8 +15,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.catalog.products import stable_id
 from marketplace.local.market import SampleMarket, SampleProduct, draw_market
+from marketplace.local.orders_history import described, draw_trade
 from marketplace.storage.catalog import add_seller
+from marketplace.storage.orders import store_orders
+from marketplace.storage.rates import store_rates
 from marketplace.storage.tables import interactions as interactions_table
+from marketplace.storage.tables import lead_events, whatsapp_starts
 from marketplace.storage.tables import leads as leads_table
 from marketplace.storage.warehouse import Warehouse
 
@@ -88,7 +92,7 @@ def taste_of(number: int) -> str:
 
 
 def seed_sample_market(warehouse: Warehouse, shop_url: str, *, now: datetime) -> None:
-    """Sellers with the addresses of their pages, and once their shoppers' history."""
+    """Sellers with the addresses of their pages, and once their shoppers' history and what they ordered."""
     market = draw_market()
     for seller in market.sellers:
         add_seller(warehouse, replace(seller, source_url=f"{shop_url}/c/{str(seller.phone).lstrip('+')}"))
@@ -96,11 +100,20 @@ def seed_sample_market(warehouse: Warehouse, shop_url: str, *, now: datetime) ->
         return
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     history = draw_history(market, until=midnight)
+    trade = draw_trade(market, history.interactions, history.leads, until=midnight)
+    rows_of = (
+        (interactions_table, described(history.interactions)),
+        (leads_table, described(history.leads)),
+        (whatsapp_starts, trade.starts),
+        (lead_events, trade.answers),
+    )
     with warehouse.begin() as connection:
-        for table, rows in ((interactions_table, history.interactions), (leads_table, history.leads)):
-            statement = insert(table).on_conflict_do_nothing(index_elements=["event_id"])
+        for table, rows in rows_of:
+            statement = insert(table).on_conflict_do_nothing()
             for start in range(0, len(rows), BATCH):
                 connection.execute(statement, rows[start : start + BATCH])
+        store_orders(connection, trade.orders)
+        store_rates(connection, trade.rates)
 
 
 def _has_history(warehouse: Warehouse) -> bool:

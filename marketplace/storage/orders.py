@@ -37,7 +37,7 @@ def record_orders(
     remaining, total, seen = iter(found), StoredOrders(), 0
     while piece := list(islice(remaining, PIECE)):
         with warehouse.begin() as connection:
-            stored = _record(connection, sorted(piece, key=lambda order: order.order_id))
+            stored = store_orders(connection, piece)
         seen += len(piece)
         total = StoredOrders(
             total.new + stored.new, total.new_lines + stored.new_lines, total.differing + stored.differing
@@ -46,7 +46,9 @@ def record_orders(
     return total
 
 
-def _record(connection: sa.Connection, piece: Sequence[Order]) -> StoredOrders:
+def store_orders(connection: sa.Connection, found: Sequence[Order]) -> StoredOrders:
+    """What became of the orders, in the transaction of the caller; as `record_orders`."""
+    piece = sorted(found, key=lambda order: order.order_id)  # two that store the same ones meet them in one order
     known = _known(connection, piece)
     fresh = [order for order in piece if order.order_id not in known]
     differing = tuple(

@@ -35,8 +35,13 @@ class StoredRates:
 def record_rates(warehouse: Warehouse, rates: Sequence[ExchangeRate]) -> StoredRates:
     """What became of the rates, of which no two share currency and day; one that is known stays as it is."""
     with warehouse.begin() as connection:
-        new = land(connection, exchange_rates, rates, _columns) if rates else 0
-        kept = _kept(connection, {rate.currency for rate in rates})
+        return store_rates(connection, rates)
+
+
+def store_rates(connection: sa.Connection, rates: Sequence[ExchangeRate]) -> StoredRates:
+    """What became of the rates, in the transaction of the caller; as `record_rates`."""
+    new = land(connection, exchange_rates, rates, _columns) if rates else 0
+    kept = _kept(connection, {rate.currency for rate in rates})
     differing = [(rate.currency, rate.rated_on) for rate in rates if kept[rate.currency, rate.rated_on] != rate.per_usd]
     return StoredRates(new, tuple(differing))
 

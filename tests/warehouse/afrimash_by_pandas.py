@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import floor
 from pathlib import Path
 
@@ -116,8 +116,10 @@ def pairs(orders: pd.DataFrame, *, min_baskets: int, min_support: float) -> list
     both = Counter(pair for basket in baskets for pair in combinations(sorted(basket), 2))
     total, enough = len(baskets), max(min_baskets, min_support * len(baskets))
     return sorted(
-        (f"name:{a}", f"name:{b}", total, single[a], single[b], count)
-        + (count / total, count / single[a], count / single[b], count * total / (single[a] * single[b]))
+        (
+            *(f"name:{a}", f"name:{b}", total, single[a], single[b], count),
+            *(count / total, count / single[a], count / single[b], count * total / (single[a] * single[b])),
+        )
         for (a, b), count in both.items()
         if count >= enough
     )
@@ -129,5 +131,5 @@ def intervals(orders: pd.DataFrame) -> list[Row]:
     return [
         (customer, number, before.date(), after.date(), (after - before).days)
         for customer, bought in days.groupby("Customer_ID")["day"]
-        for number, (before, after) in enumerate(zip(bought, bought[1:], strict=False), 2)
+        for number, (before, after) in enumerate(pairwise(bought), 2)
     ]

@@ -36,7 +36,7 @@ near as (
         starts.received_at,
         starts.device,
         starts.traffic_source,
-        row_number() over (partition by leads.event_id order by starts.occurred_at desc, starts.start_id) as recency
+        row_number() over (partition by leads.event_id order by starts.occurred_at desc, starts.start_id asc) as recency
     from leads
     inner join starts
         on

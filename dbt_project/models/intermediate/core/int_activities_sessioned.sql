@@ -55,8 +55,8 @@ activities as (
         inner join activities
             on
                 categories.product_id = activities.product_id
-                and activities.occurred_at >= categories.valid_from
-                and activities.occurred_at < categories.valid_to
+                and categories.valid_from <= activities.occurred_at
+                and categories.valid_to > activities.occurred_at
         where
             categories.known_at >= {{ since }}
             and activities.user_id is not null
@@ -95,7 +95,10 @@ activities as (
         where
             user_id is null
             and received_at < {{ since }}
-            and product_id in (select categories.product_id from categories where categories.known_at >= {{ since }})
+            and product_id in (
+                select categories.product_id from categories
+                where categories.known_at >= {{ since }}
+            )
 
     ),
 {% else %}

@@ -83,7 +83,7 @@ followed as (
             )::date
             and activities.active_on <= (orders.occurred_at at time zone 'UTC')::date
             and activities.occurred_at > orders.occurred_at - interval '{{ var("attribution_hours") }} hours'
-            and activities.occurred_at <= orders.occurred_at
+            and orders.occurred_at >= activities.occurred_at
     where activities.step in ('whatsapp', 'click')
 
 ),
@@ -103,7 +103,7 @@ ordered as (
     select
         *,
         row_number() over (
-            partition by order_id order by is_quoted desc, occurred_at desc, activity desc, activity_id
+            partition by order_id order by is_quoted desc, occurred_at desc, activity desc, activity_id asc
         ) as place
     from candidates
 

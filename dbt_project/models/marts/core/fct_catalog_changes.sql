@@ -1,5 +1,13 @@
 -- One row per product, sync and changed field.
-{{ config(indexes=[{'columns': ['product_id']}, {'columns': ['seller_id', 'observed_on']}, {'columns': ['observed_on']}]) }}
+{{
+    config(
+        indexes=[
+            {'columns': ['product_id']},
+            {'columns': ['seller_id', 'observed_on']},
+            {'columns': ['observed_on']}
+        ]
+    )
+}}
 
 select
     change_id,

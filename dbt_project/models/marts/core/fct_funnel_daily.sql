@@ -27,16 +27,27 @@ orders as (
 ),
 
 {% if is_incremental() %}
+    -- A late activity may have told the device of its whole session: the shopper's whole day is counted again.
+    shoppers as (
+
+        select distinct
+            actor,
+            active_on
+        from activities
+        where known_at >= {{ since }}
+
+    ),
+
     touched as materialized (
 
         select
             activities.occurred_on,
             activities.seller_id
-        from activities
-        inner join (select distinct actor, active_on from activities where known_at >= {{ since }}) as shoppers
+        from shoppers
+        inner join activities
             on
-                activities.actor = shoppers.actor
-                and activities.active_on = shoppers.active_on
+                shoppers.actor = activities.actor
+                and shoppers.active_on = activities.active_on
 
         union distinct
 

@@ -41,9 +41,16 @@ orders as (
 
         select
             orders.customer_id as actor,
-            (orders.occurred_at at time zone 'UTC')::date - earlier as active_on
+            earlier.active_at::date as active_on
         from orders
-        cross join generate_series(0, {{ (var('attribution_hours') / 24) | round(0, 'ceil') | int }}) as earlier
+        cross join
+            lateral generate_series(
+                (
+                    (orders.occurred_at - interval '{{ var("attribution_hours") }} hours') at time zone 'UTC'
+                )::date::timestamp,
+                (orders.occurred_at at time zone 'UTC')::date::timestamp,
+                interval '1 day'
+            ) as earlier (active_at)
         where orders.known_at >= {{ since }}
 
         union distinct
