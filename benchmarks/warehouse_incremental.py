@@ -140,7 +140,10 @@ def report(warehouse: Warehouse, folder: Path, events: int, rounds: int) -> None
     began = time.perf_counter()
     draw(warehouse, batch=0, events=events)
     run(warehouse, folder, "seed")
-    print(f"drawn in {time.perf_counter() - began:.0f} s; built first in", _told(run(warehouse, folder, "run", "--full-refresh")))
+    print(
+        f"drawn in {time.perf_counter() - began:.0f} s; built first in",
+        _told(run(warehouse, folder, "run", "--full-refresh")),
+    )
     ratios = []
     for batch in range(1, rounds + 1):
         draw(warehouse, batch=batch, events=events // LATE)
@@ -149,7 +152,9 @@ def report(warehouse: Warehouse, folder: Path, events: int, rounds: int) -> None
         anew = run(warehouse, folder, "run", "--full-refresh")
         ratios.append((anew.command / grown.command, anew.models / grown.models))
         print(f"round {batch}: grown in {_told(grown)}\n         anew in {_told(anew)}")
-        print(f"         {ratios[-1][0]:.1f} x the command, {ratios[-1][1]:.1f} x its models; {compared(warehouse, marts)}")
+        print(
+            f"         {ratios[-1][0]:.1f} x the command, {ratios[-1][1]:.1f} x its models; {compared(warehouse, marts)}"
+        )
     commands, models = (statistics.median(side) for side in zip(*ratios, strict=True))
     print(f"full refresh / incremental, median of {rounds}: {commands:.1f} the command, {models:.1f} its models")
 
@@ -236,7 +241,9 @@ def _told(took: Took) -> str:
 
 
 def _machine() -> str:
-    model = next((x.split(":")[1].strip() for x in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in x), "")
+    model = next(
+        (x.split(":")[1].strip() for x in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in x), ""
+    )
     return f"{os.cpu_count()} cores of {model or platform.processor()}"
 
 

@@ -82,10 +82,7 @@ def test_marts_are_the_same_however_events_came(delivered: tuple[Warehouse, Ware
         # The copy that was received first is kept; which of two equal ones that is, says only their id.
         # Sellers were created with their market, which received its events in its own time.
         own = "- 'event_id' - 'created_at' - 'received_at' - 'known_at'"
-        once, thrice = (
-            rows(one, f"select (to_jsonb(t) {own})::text from marts.{table} as t")
-            for one in delivered
-        )
+        once, thrice = (rows(one, f"select (to_jsonb(t) {own})::text from marts.{table} as t") for one in delivered)
         assert (once - thrice, thrice - once) == (Counter(), Counter()), table
 
 

@@ -26,7 +26,9 @@ from marketplace.errors import ConfigurationError, DeliveryFailed
 from marketplace.local.network import LOOPBACK, ServerThread, free_port
 from marketplace.settings import Settings
 
-MESSAGE = Message("delivery-7", "views of Amina on 3 May: 12, below 85 to 210", "views\n  expected 140\n", {"alerts": [1]})
+MESSAGE = Message(
+    "delivery-7", "views of Amina on 3 May: 12, below 85 to 210", "views\n  expected 140\n", {"alerts": [1]}
+)
 
 
 class Hook(BaseHTTPRequestHandler):
