@@ -14,7 +14,7 @@ HALF_WINDOW = 10  # days on either side of the running median: three weeks, so t
 SHRINK_OWN = 4.0  # observations that what all series do is worth
 SHRINK_ALL = 2.0  # days that no effect at all is worth
 BIG = 5.0  # events a day, below which the median says nothing of weekdays
-UNKNOWN = {"weekday": 0.15, "pay": 0.3, "holiday": 0.4}  # log sd of an effect that was never seen
+UNKNOWN = {"weekday": 0.15, "pay": 0.45, "holiday": 0.45}  # log sd of an effect that was never seen
 
 
 @dataclass(frozen=True, slots=True)
