@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-NEW_HABIT = 7  # days in a row, all odd in the same direction, after which they are what is usual
+NEW_HABIT = 7  # days in a row, all far off in the same direction, after which they are what is usual
+FAR_OFF = 2.0  # a z-score: less than what alarms, for one day of a lasting change may be nearly as before
 
 
 @dataclass(slots=True)
@@ -18,15 +19,16 @@ class Habits:
     clean: Floats  # (days, series)
     since: NDArray[np.int64]  # (series,)
     streak: NDArray[np.int64]  # (series,) days in a row that were odd; negative for low ones
+    leaning: NDArray[np.int64]  # (series,) days in a row that were far off; negative for low ones
 
     @classmethod
     def of(cls, values: Floats) -> Habits:
         """Habits before the first day."""
-        series = values.shape[1]
-        return cls(values.copy(), np.zeros(series, dtype=np.int64), np.zeros(series, dtype=np.int64))
+        none = np.zeros(values.shape[1], dtype=np.int64)
+        return cls(values.copy(), none, none.copy(), none.copy())
 
-    def learn(self, day: int, values: Floats, expected: Floats, odd: NDArray[np.int64]) -> NDArray[np.int64]:
-        """How many days each series has been odd in this direction, this day included.
+    def learn(self, day: int, values: Floats, expected: Floats, scores: Floats, limit: float) -> NDArray[np.int64]:
+        """How many days each series has been odd in this direction, this day included; negative for low ones.
 
         Parameters
         ----------
@@ -34,16 +36,21 @@ class Habits:
             As they were observed.
         expected : (series,)
             What replaces them where they are odd.
-        odd : (series,)
-            1 where the day is odd and high, -1 where it is odd and low, else 0.
+        scores : (series,)
+            Of the day; 0 where it is not judged.
+        limit
+            The score from which a day is odd.
         """
-        is_odd = odd != 0
-        self.clean[day, is_odd] = expected[is_odd]
-        goes_on = np.sign(self.streak) == odd
-        self.streak = np.where(is_odd, np.where(goes_on, self.streak + odd, odd), 0)
+        odd, far_off = (np.sign(scores).astype(np.int64) * (np.abs(scores) >= one) for one in (limit, FAR_OFF))
+        self.clean[day, odd != 0] = expected[odd != 0]
+        self.streak, self.leaning = _lasting(self.streak, odd), _lasting(self.leaning, far_off)
         lasted = self.streak.copy()
-        for series in np.flatnonzero(np.abs(self.streak) >= NEW_HABIT):
+        for series in np.flatnonzero(np.abs(self.leaning) >= NEW_HABIT):
             began = day - NEW_HABIT + 1
             self.clean[began : day + 1, series] = values[began : day + 1, series]
-            self.since[series], self.streak[series] = began, 0
-        return np.abs(lasted)
+            self.since[series], self.streak[series], self.leaning[series] = began, 0, 0
+        return lasted
+
+
+def _lasting(before: NDArray[np.int64], signs: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.where(signs == 0, 0, np.where(np.sign(before) == signs, before + signs, signs))

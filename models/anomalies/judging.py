@@ -35,7 +35,7 @@ STEEPEST = 0.01  # of a day
 class Judging:
     """How strict: the z-score that alarms, and how many days must be known before any is judged."""
 
-    limit: float = 4.5
+    limit: float = 4.0
     least_days: int = 28
     side: Side = "both"
     kind: Kind = "count"
@@ -101,7 +101,7 @@ class _Walk:
         if day < RECENT_DAYS:
             return
         if self.terms is None or day % REFIT_DAYS == 0:
-            self.terms = fit_terms(np.log1p(self.habits.clean[:day]), self.calendar)
+            self.terms = fit_terms(np.log1p(self.habits.clean[:day]), self.calendar, self._unit(day))
         self._expect(day, self.terms)
         self.unit[day] = self._unit(day)
         self.excess[day] = self._excess(day) + self.terms.variance_on(self.calendar, day)
@@ -110,8 +110,8 @@ class _Walk:
         self.errors[day] = np.log1p(self.values[day]) - np.log1p(self.expected[day])
         enough = self.known[day - 1] >= self.how.least_days
         score = np.where(np.isnan(self.score[day]) | ~enough, 0.0, self.score[day])
-        odd = np.sign(score).astype(np.int64) * (np.abs(score) >= self.how.limit)
-        self.streak[day] = self.habits.learn(day, self.values, self.expected[day], odd)
+        lasted = self.habits.learn(day, self.values, self.expected[day], score, self.how.limit)
+        self.streak[day], odd = np.abs(lasted), np.sign(lasted)
         meant = {"both": odd, "high": np.maximum(odd, 0), "low": np.minimum(odd, 0)}
         self.odd[day] = meant[self.how.side]
         self.score[day] = np.where(enough, self.score[day], np.nan)
@@ -141,9 +141,14 @@ class _Walk:
         if self.how.kind != "amount" or self.events is None:
             return np.ones(self.values.shape[1])
         days = slice(max(0, day - ERROR_DAYS), day)
-        events = np.nansum(self.events[days], axis=0)
-        amount = np.nansum(self.habits.clean[days], axis=0)
-        unit: Floats = np.where(events > 0, amount / np.maximum(events, 1.0), np.maximum(amount, 1.0)) * VARIED
+        events, clean = np.nan_to_num(self.events[days]), np.nan_to_num(self.habits.clean[days])
+        counted, amount = events.sum(axis=0), clean.sum(axis=0)
+        usual = np.where(counted > 0, amount / np.maximum(counted, 1.0), np.maximum(amount, 1.0))
+        # Days of one order show how orders vary: the mean of squares over the mean is what one adds to the variance.
+        squares = (clean**2 / np.maximum(events, 1.0)).sum(axis=0)
+        ratio = np.where(amount > 0, squares / np.maximum(amount, 1.0) / np.maximum(usual, 1e-9), VARIED)
+        varied = np.maximum(ratio, max(VARIED, float(np.median(ratio))))
+        unit: Floats = np.maximum(usual * varied, 1e-9)
         return unit
 
     def _excess(self, day: int) -> Floats:

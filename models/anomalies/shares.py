@@ -39,8 +39,8 @@ def judge_shares(hits: Floats, tries: Floats, how: Judging) -> Verdicts:
         enough = (known[day - 1] >= how.least_days) & (seen >= LEAST_TRIES)
         score[day] = np.where(enough, raw[day] / spread[day], np.nan)
         sized = np.nan_to_num(score[day])
-        found = np.sign(sized).astype(np.int64) * (np.abs(sized) >= how.limit)
-        streak[day] = habits.learn(day, hits, expected[day] * tries[day], found)
+        lasted = habits.learn(day, hits, expected[day] * tries[day], sized, how.limit)
+        streak[day], found = np.abs(lasted), np.sign(lasted)
         odd[day] = {"both": found, "high": np.maximum(found, 0), "low": np.minimum(found, 0)}[how.side]
     low, high = _bounds(tries, expected, spread, score, how.limit)
     zero = np.where(np.isnan(score), np.nan, 0.0)

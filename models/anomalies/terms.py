@@ -13,8 +13,8 @@ Floats = NDArray[np.float64]
 HALF_WINDOW = 10  # days on either side of the running median: three weeks, so that every weekday counts alike
 SHRINK_OWN = 4.0  # observations that what all series do is worth
 SHRINK_ALL = 2.0  # days that no effect at all is worth
-BIG = np.log1p(5.0)  # below five a day the median of counts says nothing of weekdays
-UNKNOWN = {"weekday": 0.15, "pay": 0.3, "holiday": 0.4}  # log sd of an effect that was never seen
+BIG = 5.0  # events a day, below which the median says nothing of weekdays
+UNKNOWN = {"weekday": 0.15, "pay": 0.45, "holiday": 0.45}  # log sd of an effect that was never seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def middle(values: Floats, axis: int = 0) -> Floats:
     return np.where(present > 0, (pick[0] + pick[1]) / 2, np.nan)
 
 
-def fit_terms(logs: Floats, calendar: Calendar) -> Terms:
+def fit_terms(logs: Floats, calendar: Calendar, unit: Floats | None = None) -> Terms:
     """The effects that these days show.
 
     Parameters
@@ -66,33 +66,41 @@ def fit_terms(logs: Floats, calendar: Calendar) -> Terms:
         Logarithms of one more than what was counted; missing where there was no day. What was odd is replaced.
     calendar
         Of these days at least; later ones are not read.
+    unit : (series,)
+        What one event amounts to, 1 unless given. All series together, in events, are one more to learn from: of a
+        market of small sellers it is the only one that shows anything.
     """
     days, series = logs.shape
-    residuals, is_big = _residuals(logs)
-    weekday, pay, holiday = (kind[:days] for kind in (calendar.weekday, calendar.pay, calendar.holiday))
+    of_one = np.ones(series) if unit is None else unit
+    counts = np.expm1(logs) / of_one
+    together = np.where(np.isnan(counts).all(axis=1), np.nan, np.nansum(counts, axis=1))[:, None]
+    largest = int(np.argmax(np.nansum(counts, axis=0)))
+    whole = np.append(np.arange(series), largest)  # all together have the calendar of the largest
+    kinds = (calendar.weekday, calendar.pay, calendar.holiday)
+    weekday, pay, holiday = (kind[:days][:, whole] for kind in kinds)
+    residuals, is_big = _residuals(np.hstack([logs, np.log1p(together)]), np.log1p(BIG * np.append(of_one, 1.0)))
     plain = np.where((pay == 0) & (holiday == 0), residuals, np.nan)
     of_weekday, unsure_weekday = _effects(plain, weekday, len(WEEKDAYS), is_big, "weekday")
     of_weekday -= of_weekday.mean(axis=0)
-    columns = np.arange(series)
+    columns = np.arange(series + 1)
     residuals = residuals - of_weekday[weekday, columns]
     of_pay, unsure_pay = _effects(np.where(holiday == 0, residuals, np.nan), pay, len(PAY_DAYS), is_big, "pay")
     residuals = residuals - of_pay[pay, columns]
     of_holiday, unsure_holiday = _effects(residuals, holiday, len(HOLIDAYS), is_big, "holiday")
     for ordinary in (of_pay, of_holiday, unsure_pay, unsure_holiday):
         ordinary[0] = 0.0
-    return Terms(of_weekday, of_pay, of_holiday, unsure_weekday, unsure_pay, unsure_holiday)
+    found = (of_weekday, of_pay, of_holiday, unsure_weekday, unsure_pay, unsure_holiday)
+    return Terms(*(one[:, :series] for one in found))
 
 
-def _residuals(logs: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+def _residuals(logs: Floats, least: Floats) -> tuple[Floats, NDArray[np.bool_]]:
     """Each day beside the median of the three weeks around it, and which series are big enough to learn from."""
-    residuals = np.full_like(logs, np.nan)
     width = 2 * HALF_WINDOW + 1
-    if len(logs) < width:
-        return residuals, np.zeros(logs.shape[1], dtype=bool)
-    windows = np.lib.stride_tricks.sliding_window_view(logs, width, axis=0)  # (days - 20, series, 21)
-    levels = middle(windows, axis=2)
-    residuals[HALF_WINDOW : len(logs) - HALF_WINDOW] = logs[HALF_WINDOW : len(logs) - HALF_WINDOW] - levels
-    return residuals, middle(levels) >= BIG
+    padded = np.pad(logs, ((HALF_WINDOW, HALF_WINDOW), (0, 0)), constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, width, axis=0)  # (days, series, 21)
+    levels = np.where((~np.isnan(windows)).sum(axis=2) > HALF_WINDOW, middle(windows, axis=2), np.nan)
+    with np.errstate(invalid="ignore"):
+        return logs - levels, middle(levels) >= least
 
 
 def _effects(
