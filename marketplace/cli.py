@@ -31,6 +31,8 @@ LOADED_LATE = {
     "search": ("marketplace.search.commands", "search_app"),
     "model": ("orchestration.model_command", "model_app"),
     "experiment": ("marketplace.experiments.commands", "experiment_app"),
+    "key": ("marketplace.crm.commands", "key_app"),
+    "person": ("marketplace.crm.commands", "person_app"),
 }
 LEVEL_STYLES = {"ok": "green", "degraded": "yellow", "broken": "red"}
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from marketplace.errors import ConfigurationError
+
+SHORTEST_KEY = 32
+KNOWN_SECRETS = frozenset({"development-only", "postgres", "password", "soko", "changeme", "change-me", "admin"})
 
 
 class Settings(BaseSettings):
@@ -17,7 +21,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SOKO_", env_file=".env", extra="ignore", frozen=True)
 
     environment: Literal["development", "production"] = Field(
-        "development", description="production refuses private addresses and empty passwords"
+        "development", description="production refuses private addresses, open doors and known passwords"
     )
     home: Path = Field(Path(".soko"), description="the one folder that holds everything a local run writes")
     database_url: SecretStr = Field(
@@ -81,8 +85,28 @@ class Settings(BaseSettings):
     public_url: str = Field("http://127.0.0.1:8000", description="address shoppers reach the storefront under")
     operator_token: SecretStr = Field(
         SecretStr(""),
-        description="what X-Soko-Token must hold to steer; empty: open in development, refused in production",
+        description="what X-Soko-Token must hold to steer; empty: only an admin's key steers",
     )
+    auth: Literal["keys", "open"] = Field(
+        "keys", description="who may see figures and people: holders of keys; open: everybody, in development only"
+    )
+    pii_key: SecretStr = Field(
+        SecretStr(""),
+        description="32 random characters or more that seal names and numbers; empty: one kept in the database",
+    )
+    token_seconds: int = Field(3600, ge=60, le=86_400, description="how long a token or a browser's sign-in is good")
+    cors_origins: str = Field(
+        "", description="sites whose scripts may call the API, with commas between, such as https://shop.example"
+    )
+    rate_limit: str = Field("1200/minute", description="requests of one key; empty for no limit")
+    rate_limit_address: str = Field(
+        "6000/minute", description="requests of one address, answers from memory apart; empty for no limit"
+    )
+    rate_limit_sign_in: str = Field(
+        "20/minute", description="tokens, sign-ins and wrong keys of one address; empty for no limit"
+    )
+    rate_limit_leads: str = Field("60/minute", description="leads sent from one address; empty for no limit")
+    rate_limit_links: str = Field("120/minute", description="chats begun from one address; empty for no limit")
     upload_max_bytes: int = Field(8_000_000, ge=1, description="largest photo a shopper may upload")
     feed_upload_max_bytes: int = Field(20_000_000, ge=1, description="largest feed that a seller may hand over")
     feed_uploads_per_hour: int = Field(30, ge=1, description="feeds that one seller may hand over in an hour")
@@ -110,7 +134,7 @@ class Settings(BaseSettings):
     )
 
     review_token: SecretStr = Field(
-        SecretStr(""), description="what reviewers send as X-Soko-Token; production refuses reviews while it is empty"
+        SecretStr(""), description="what reviewers send as X-Soko-Token; empty: only an admin's key reviews"
     )
     judge_url: str = Field("", description="OpenAI-compatible address of a vision-language judge; empty for none")
     judge_model: str = Field("", description="the judge's model, under whose name its opinions are kept")
@@ -126,14 +150,39 @@ class Settings(BaseSettings):
             raise ConfigurationError("SOKO_JUDGE_URL is set, so SOKO_JUDGE_MODEL must name a model")
         return self
 
+    @field_validator("rate_limit", "rate_limit_address", "rate_limit_sign_in", "rate_limit_leads", "rate_limit_links")
+    @classmethod
+    def refuse_what_is_no_rate(cls, rate: str) -> str:
+        """The rate as it was written."""
+        if rate and not re.fullmatch(r"[1-9]\d{0,8}/(second|minute|hour|day)", rate):
+            raise ValueError(f"{rate!r} is no rate such as 60/minute")
+        return rate
+
+    @field_validator("cors_origins")
+    @classmethod
+    def refuse_what_is_no_origin(cls, origins: str) -> str:
+        """The origins as they were written."""
+        for one in filter(None, origins.split(",")):
+            if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?", one.strip()):
+                raise ValueError(f"{one.strip()!r} is no origin such as https://shop.example")
+        return origins
+
     @model_validator(mode="after")
     def refuse_development_defaults_in_production(self) -> Self:
         """Settings that are safe where they are used."""
         if self.environment == "production":
+            if self.auth == "open":
+                raise ConfigurationError("SOKO_AUTH must be keys when SOKO_ENVIRONMENT is production")
+            for name in ("pii_key", "operator_token", "review_token"):
+                _refuse_a_known_secret(name, getattr(self, name).get_secret_value())
+            if len(self.pii_key.get_secret_value()) < SHORTEST_KEY:
+                raise ConfigurationError(f"SOKO_PII_KEY needs {SHORTEST_KEY} random characters or more in production")
             if self.allow_private_hosts:
                 raise ConfigurationError("SOKO_ALLOW_PRIVATE_HOSTS must be false when SOKO_ENVIRONMENT is production")
             for name in ("database_url", "dagster_database_url"):
-                if ":" not in getattr(self, name).get_secret_value().partition("://")[2].partition("@")[0]:
+                found = getattr(self, name).get_secret_value().partition("://")[2].rpartition("@")[0]
+                _refuse_a_known_secret(name, found.partition(":")[2])
+                if not found.partition(":")[2]:
                     raise ConfigurationError(f"SOKO_{name.upper()} needs a user and password in production")
         return self
 
@@ -161,3 +210,13 @@ class Settings(BaseSettings):
     def artifacts_folder(self) -> Path:
         """The folder of pictures and models."""
         return (self.artifacts or self.home / "artifacts").resolve()
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        """The sites whose scripts may call the API."""
+        return [one.strip() for one in self.cors_origins.split(",") if one.strip()]
+
+
+def _refuse_a_known_secret(name: str, secret: str) -> None:
+    if secret.lower() in KNOWN_SECRETS:
+        raise ConfigurationError(f"SOKO_{name.upper()} holds a password that everybody knows, which production refuses")

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
 import anyio
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
+from marketplace.crm.codes import Codes
+from marketplace.crm.masking import mask_logs
 from marketplace.errors import MarketplaceError
 from marketplace.settings import Settings
 from marketplace.storage.images import Images
+from marketplace.storage.people import seal_of
 from marketplace.storage.shared_secrets import shared_secret
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
 from models.embedding.encoder import Encoder
 from models.embedding.loading import load_encoder
+from serving.access import answer_refusals, guard
 from serving.business import Business
+from serving.chats import Chats
+from serving.credentials import Credentials
 from serving.dependencies import Shop, State
 from serving.encoder import WarmEncoder
 from serving.exposing import Exposing
@@ -30,10 +38,12 @@ from serving.metrics import Metrics
 from serving.middleware import BodyLimit, Surround
 from serving.pictures import Pictures
 from serving.problems import answer_with_problems
+from serving.rate_limits import LimitByAddress, RateLimits, SayOpen
 from serving.recommender.recommender import Recommender
 from serving.rendering import STATIC, Files, error_page
 from serving.routes import (
     analytics,
+    auth,
     crm,
     dashboards_page,
     experiments,
@@ -43,19 +53,25 @@ from serving.routes import (
     heartbeat,
     heartbeat_page,
     history,
+    leads,
+    links,
     matches,
     media,
+    people,
     products,
     quality,
     recommendations,
     review_page,
     search,
     search_page,
+    seller_orders,
     sellers,
     storefront,
     suggestions,
 )
 
+log = logging.getLogger(__name__)
+GUARDED = [Depends(guard)]
 THREADS = 16
 CONNECTIONS = 8
 DESCRIPTION = """Search by words and photo, recommendations, leads and figures of a marketplace of small sellers.
@@ -87,13 +103,18 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
         shop.encoder.start()
         shop.exposing.start()
         shop.recommender.start()
+        shop.chats.start()
+        if settings.auth == "open":
+            log.warning("SOKO_AUTH is open: everybody who reaches this API may read and steer everything")
         yield {"shop": shop}
         shop.recommender.close()
+        shop.chats.close()
         shop.exposing.close()
         shop.finder.close()
         shop.vectors.close()
         shop.warehouse.close()
 
+    mask_logs()
     app = FastAPI(
         title="Soko",
         summary="A marketplace of small African sellers.",
@@ -106,6 +127,9 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
         middleware=[
             Middleware(Surround, metrics=metrics),
             Middleware(FromMemory, kept=shop.kept, exposing=shop.exposing, metrics=metrics),
+            *([Middleware(SayOpen)] if settings.auth == "open" else []),
+            *([_cross_origin(settings.allowed_origins)] if settings.allowed_origins else []),
+            Middleware(LimitByAddress, limits=shop.limits),
             Middleware(GZipMiddleware, minimum_size=1000),
             Middleware(
                 BodyLimit, upload_max_bytes=settings.upload_max_bytes, feed_max_bytes=settings.feed_upload_max_bytes
@@ -134,12 +158,18 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
         storefront,
         search_page,
         review_page,
+        auth,
+        leads,
+        links,
+        people,
+        seller_orders,
     ):
-        app.include_router(noun.router)
-    app.include_router(recommendations.beside)
-    app.include_router(analytics.beside)
+        app.include_router(noun.router, dependencies=GUARDED)
+    app.include_router(recommendations.beside, dependencies=GUARDED)
+    app.include_router(analytics.beside, dependencies=GUARDED)
     app.mount("/static", Files(directory=STATIC), name="static")
     answer_with_problems(app, error_page)
+    answer_refusals(app, error_page)
     return app
 
 
@@ -174,7 +204,34 @@ def _shop(settings: Settings, load: Callable[[], Encoder], metrics: Metrics) -> 
     recommender, kept = Recommender(warehouse, vectors, settings), KeptAnswers()
     recommender.on_change(kept.hear)
     exposing = Exposing(warehouse, metrics, settings.recommendation_exposures)
-    return Shop(settings, warehouse, vectors, encoder, finder, Pictures(images), metrics, recommender, exposing, kept)
+    return Shop(
+        settings,
+        warehouse,
+        vectors,
+        encoder,
+        finder,
+        Pictures(images),
+        metrics,
+        recommender,
+        exposing,
+        kept,
+        Credentials(warehouse, token_seconds=settings.token_seconds),
+        RateLimits(settings),
+        Chats(warehouse, Codes(partial(shared_secret, warehouse, "links")), metrics),
+        seal_of(settings, warehouse),
+    )
+
+
+def _cross_origin(origins: list[str]) -> Middleware:
+    """Scripts of these sites may call with a key; cookies are never taken from them."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["authorization", "content-type", "x-soko-key"],
+        expose_headers=["x-request-id", "retry-after"],
+        max_age=600,
+    )
 
 
 def _named_encoder(settings: Settings) -> Callable[[], Encoder]:

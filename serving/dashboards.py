@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 from pydantic import Field
 
 from marketplace.storage.dashboards.reading import Dashboard, read_dashboard
 from marketplace.storage.dashboards.scope import Asked, Grain
-from serving.access import Principal, analyst_of, refuse_other_sellers
+from serving.access import analyst_of, audit, refuse_other_sellers
+from serving.credentials import Principal
 from serving.dependencies import TEXT, Shop
 
 Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 1, 1))]
@@ -33,8 +34,10 @@ def narrowed(
 NarrowedDep = Annotated[Asked, Depends(narrowed)]
 
 
-def dashboard_for(shop: Shop, principal: Principal, seller_id: int | None, asked: Asked, now: datetime) -> Dashboard:
-    """The seller's figures, or the market's where `seller_id` is None.
+def dashboard_for(
+    request: Request, shop: Shop, principal: Principal, seller_id: int | None, asked: Asked, now: datetime
+) -> Dashboard:
+    """The seller's figures, or the market's where `seller_id` is None; who read a seller's leads is kept.
 
     Raises
     ------
@@ -46,8 +49,9 @@ def dashboard_for(shop: Shop, principal: Principal, seller_id: int | None, asked
         If there is no such seller.
     """
     if seller_id is None:
-        analyst_of(principal)
-    else:
-        refuse_other_sellers(principal, seller_id)
-        asked = replace(asked, seller_id=seller_id, country=None)
-    return read_dashboard(shop.warehouse, asked, now)
+        analyst_of(request, principal)
+        return read_dashboard(shop.warehouse, asked, now)
+    refuse_other_sellers(principal, seller_id)
+    found = read_dashboard(shop.warehouse, replace(asked, seller_id=seller_id, country=None), now)
+    audit(request, principal, "allowed", f"seller:{seller_id}", len(found.inbox.newest) if found.inbox else 0)
+    return found

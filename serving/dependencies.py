@@ -10,15 +10,19 @@ from typing import Annotated, TypedDict
 from fastapi import Depends, Form, Header, Path, Query, Request
 from starlette.exceptions import HTTPException
 
+from marketplace.crm.sealing import Seal
 from marketplace.settings import Settings
 from marketplace.storage.vectors import Vectors
 from marketplace.storage.warehouse import Warehouse
+from serving.chats import Chats
+from serving.credentials import Credentials
 from serving.encoder import WarmEncoder
 from serving.exposing import Exposing
 from serving.finder import Finder
 from serving.kept_answers import KeptAnswers
 from serving.metrics import Metrics
 from serving.pictures import Pictures
+from serving.rate_limits import RateLimits, address_of
 from serving.recommender.recommender import Recommender
 
 LARGEST_ID = 2**53 - 1
@@ -41,6 +45,10 @@ class Shop:
     recommender: Recommender
     exposing: Exposing
     kept: KeptAnswers
+    credentials: Credentials
+    limits: RateLimits
+    chats: Chats
+    seal: Seal
 
 
 class State(TypedDict):
@@ -61,20 +69,30 @@ def now() -> datetime:
 
 
 def refuse_stranger(request: Request, settings: Settings, token: str) -> None:
-    """Returns for who may steer: with the operator's token, or in development where none is set.
+    """Returns for who may steer: with the operator's token or an admin's key, or all where SOKO_AUTH is open.
 
     Raises
     ------
     HTTPException
-        403 for a page of another site and for production without a token; 401 for a wrong or missing one.
+        403 for a page of another site and where no token is set; 401 for a wrong or missing one.
     """
     if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         raise HTTPException(403, "a page of another site may not steer this market")
+    if is_admin(request):
+        return
     wanted = settings.operator_token.get_secret_value()
-    if not wanted and settings.environment == "production":
-        raise HTTPException(403, "nobody may steer this market until its operator sets SOKO_OPERATOR_TOKEN")
+    if not wanted and settings.auth != "open":
+        raise HTTPException(403, "only an admin's key steers this market until its operator sets SOKO_OPERATOR_TOKEN")
     if not secrets.compare_digest(token.encode(), wanted.encode()) and wanted:
+        limits = shop_of(request).limits
+        limits.count(limits.sign_in, "sign-in", address_of(request.scope))
         raise HTTPException(401, "send the operator's token in X-Soko-Token", {"WWW-Authenticate": "X-Soko-Token"})
+
+
+def is_admin(request: Request) -> bool:
+    """Whether an admin's key or sign-in came with the request, as the guard of its route found."""
+    found = request.scope.get("soko.access", {}).get("principal")
+    return found is not None and found.role == "admin"
 
 
 def operator(

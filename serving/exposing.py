@@ -105,6 +105,7 @@ def exposures_of(answer: Answer) -> list[Exposure]:
             item.team,
             answer.seconds,
             served_at,
+            answer.ask.device,
         )
         for rank, item in enumerate(answer.items, 1)
     ]

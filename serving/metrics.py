@@ -24,6 +24,10 @@ class Metrics:
             "soko_degraded_answers", "Answers that say they are degraded.", ["kind"], registry=self.registry
         )
         self.events = Counter("soko_events", "New interactions and leads.", ["kind"], registry=self.registry)
+        self.erased = Counter(
+            "soko_events_of_erased", "Events dropped since their person was erased.", ["kind"], registry=self.registry
+        )
+        self.starts = Counter("soko_chats", "Chats begun by a link, by fate.", ["fate"], registry=self.registry)
         self.recommended = Counter(
             "soko_recommendation_answers", "Lists given, fresh or kept.", ["made"], registry=self.registry
         )

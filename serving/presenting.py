@@ -9,7 +9,9 @@ from marketplace.catalog.chat import whatsapp_url
 from marketplace.catalog.history import price_kept
 from marketplace.catalog.prices import format_price
 from marketplace.catalog.products import Price
+from marketplace.crm.codes import Codes, Link
 from marketplace.errors import InputRejected
+from marketplace.events.interactions import Surface
 from marketplace.storage.shelf import ShelfProduct, ShelfSeller
 from serving.schemas import (
     PriceShown,
@@ -24,13 +26,15 @@ def shown_product(product: ShelfProduct) -> ProductShown:
     return ProductShown(**product_fields(product))
 
 
-def product_detail(product: ShelfProduct, public_url: str) -> ProductDetail:
+def product_detail(product: ShelfProduct, public_url: str, codes: Codes) -> ProductDetail:
     """The product by itself, with the address of a chat about it."""
+    chat = chat_path(codes, product, "product")
     return ProductDetail(
         **product_fields(product),
         description=product.description,
         url=seller_page(product.url),
         whatsapp_url=chat_about(product, public_url),
+        chat_url=f"{public_url.rstrip('/')}{chat}" if chat else None,
         quality="approved" if product.verdict == "approved" else "flagged",
         quality_reasons=list(product.reasons),
         first_seen_at=product.first_seen_at,
@@ -43,6 +47,13 @@ def chat_about(product: ShelfProduct, public_url: str) -> str | None:
     price = f" ({format_price(product.price)})" if product.price else ""
     page = f"{public_url.rstrip('/')}/products/{product.product_id}"
     return whatsapp_url(product.seller.phone, f"Hello! Is “{product.title}”{price} still available? {page}")
+
+
+def chat_path(codes: Codes, product: ShelfProduct, surface: Surface | None = None) -> str | None:
+    """The path that leads to a chat about the product and records it, None if the seller has no number."""
+    if whatsapp_url(product.seller.phone, "") is None:
+        return None
+    return f"/r/{codes.link(Link(product.seller.seller_id, product.product_id, surface))}"
 
 
 def seller_page(url: str | None) -> str | None:

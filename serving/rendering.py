@@ -22,7 +22,7 @@ from marketplace.catalog.history import price_text
 from marketplace.catalog.prices import format_price
 from marketplace.search.fusion import TUNED
 from serving.dependencies import USER_ID
-from serving.presenting import chat_about, seller_page
+from serving.presenting import seller_page
 from serving.reviewing import in_words
 
 PAGES = Path(__file__).parent / "pages"
@@ -119,7 +119,6 @@ def _environment() -> Environment:
         price=format_price,
         lang=language_of,
         seller_page=seller_page,
-        chat=chat_about,
         label=label,
         country=country_of,
         ago=ago,

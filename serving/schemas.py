@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from marketplace.catalog.products import Verdict
 from marketplace.catalog.quality import JudgedBy
-from marketplace.events.interactions import Channel, Surface
+from marketplace.events.interactions import Surface
+from marketplace.events.traffic import Device, Source
 from marketplace.events.weights import InteractionKind
 from marketplace.storage.dashboards.funnel import Steps
 from marketplace.storage.dashboards.money import Takings
@@ -76,6 +77,10 @@ class ProductDetail(ProductShown):
     description: str
     url: str | None = Field(description="the product's page at its seller")
     whatsapp_url: str | None = Field(examples=["https://wa.me/254700000001?text=Hello"])
+    chat_url: str | None = Field(
+        examples=["https://soko.example/r/AQYAC…"],
+        description="leads to the same chat, with a code in its message by which an order is known to come from it",
+    )
     quality: Literal["approved", "flagged"]
     quality_reasons: list[str] = Field(examples=[["picture_missing"]])
     first_seen_at: datetime
@@ -196,7 +201,22 @@ class RecommenderState(BaseModel):
     waiting_exposures: int
 
 
-class InteractionSent(BaseModel):
+class CameFrom(BaseModel):
+    """What the shopper holds and what brought them; what is not said is told from their browser, as far as it says."""
+
+    device: Device | None = None
+    source: Source | None = None
+    referrer: Annotated[str | None, Field(max_length=2000, pattern=TEXT)] = Field(
+        None, description="address of the page before the first of ours; empty if there was none"
+    )
+    utm_source: Annotated[str, Field(max_length=200, pattern=TEXT)] = ""
+    utm_medium: Annotated[str, Field(max_length=200, pattern=TEXT)] = ""
+
+
+CAME_FROM = frozenset({"referrer", "utm_source", "utm_medium"})
+
+
+class InteractionSent(CameFrom):
     """What a shopper did; an `event_id` makes it safe to send again."""
 
     model_config = ConfigDict(
@@ -218,31 +238,6 @@ class InteractionSent(BaseModel):
     kind: InteractionKind
     session_id: Annotated[str | None, Field(max_length=128, pattern=TEXT)] = None
     surface: Surface | None = None
-    occurred_at: AwareDatetime | None = Field(None, description="when it happened, if not now")
-
-
-class LeadSent(BaseModel):
-    """A shopper turns to a seller; an `event_id` makes it safe to send again."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "example": {
-                "event_id": "0192f7f0-9a2b-7d10-8f57-2f3f2f8f9a11",
-                "seller_id": 2251799813685248,
-                "product_id": 4503599627370496,
-                "user_id": "shopper-001",
-                "channel": "whatsapp",
-            }
-        },
-    )
-
-    event_id: EventId | None = None
-    seller_id: Identity
-    product_id: Identity | None = None
-    user_id: Shopper | None = None
-    channel: Channel = "whatsapp"
-    message: Annotated[str | None, Field(max_length=2000, pattern=TEXT)] = None
     occurred_at: AwareDatetime | None = Field(None, description="when it happened, if not now")
 
 
@@ -283,42 +278,6 @@ class RecommendationStats(BaseModel):
     details: dict[str, Any]
     weights: dict[str, float] = Field(examples=[{"view": 1.0, "click": 2.0, "wishlist": 2.5, "purchase": 3.0}])
     serving: RecommenderState | None = Field(None, description="null while the market is read for the first time")
-
-
-class FunnelCounts(BaseModel):
-    """Steps of the funnel, and how many took the next one; null where nobody could."""
-
-    views: int
-    clicks: int
-    whatsapp_starts: int
-    wishlists: int
-    purchases: int
-    view_to_click_rate: float | None
-    click_to_whatsapp_rate: float | None
-
-
-class FunnelOfDay(FunnelCounts):
-    """The funnel of one local day."""
-
-    funnel_on: date
-
-
-class FunnelOfCategory(FunnelCounts):
-    """The funnel of one category."""
-
-    category: str
-
-
-class SellerFunnel(BaseModel):
-    """A seller's funnel over some local days, both ends included."""
-
-    seller_id: int
-    seller_name: str
-    since: date
-    until: date
-    totals: FunnelCounts
-    days: list[FunnelOfDay]
-    categories: list[FunnelOfCategory]
 
 
 class ReasonShown(BaseModel):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from marketplace.errors import InputRejected
+from marketplace.events.traffic import Device, Source
 from marketplace.events.weights import InteractionKind
 
 Surface = Literal["grid", "search", "similar", "for_you", "seller", "product"]
@@ -30,6 +31,9 @@ class Interaction:
     surface: Surface | None
     occurred_at: datetime
     has_own_time: bool = True
+    # What the browser told of itself; the same event may be sent again by another part of the page.
+    device: Device | None = field(default=None, compare=False)
+    source: Source | None = field(default=None, compare=False)
 
     def repeats(self, first: Interaction) -> bool:
         """Whether this is what `first` says already."""
@@ -40,7 +44,10 @@ class Interaction:
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """A shopper who turned to a seller; `user_id` and `product_id` are None where they are not known."""
+    """A shopper who turned to a seller; `user_id` and `product_id` are None where they are not known.
+
+    Name and number are there only with consent, sealed; `phone_hash` tells whether two leads are of one person.
+    """
 
     event_id: str
     seller_id: int
@@ -49,6 +56,15 @@ class Lead:
     channel: Channel
     message: str | None
     occurred_at: datetime
+    start_code: str | None = None
+    device: Device | None = None
+    source: Source | None = None
+    name_sealed: bytes | None = None
+    phone_sealed: bytes | None = None
+    phone_hash: str | None = None
+    has_consent: bool | None = None
+    consent_text: str | None = None
+    consented_at: datetime | None = None
 
 
 def occurred(said: datetime | None, received: datetime) -> datetime:

@@ -254,7 +254,9 @@ def _identified(same: Sequence[_Read]) -> Iterator[Order]:
     for place, read in enumerate(placed):
         own = read.is_refund or place > 0
         kind = "refund" if read.is_refund else "again"
-        yield replace(read.order, order_id=f"{read.order.order_id}:{kind}:{_digest(read.content)}") if own else read.order
+        yield (
+            replace(read.order, order_id=f"{read.order.order_id}:{kind}:{_digest(read.content)}") if own else read.order
+        )
 
 
 def _digest(content: tuple[object, ...]) -> str:

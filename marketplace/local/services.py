@@ -67,6 +67,8 @@ def market_environment(settings: Settings, home: Home, ports: Mapping[str, int])
         "public_url": f"http://{LOOPBACK}:{ports['api']}",
         "allow_private_hosts": "true",
     }
+    if settings.environment == "development":
+        stores["auth"] = "open"  # a market on one's own machine; whoever sets SOKO_AUTH=keys needs a key
     found = {f"SOKO_{name.upper()}": _plain(settings, name) if name in given else own for name, own in stores.items()}
     return {
         "SOKO_HOME": str(home.folder),

@@ -1,18 +1,18 @@
-"""Interactions and leads as they arrive: each event id is stored once, however often it is sent."""
+"""Interactions as they arrive: each event id is stored once, however often it is sent."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from operator import attrgetter
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
-from marketplace.errors import Conflict, InputRejected, NotFound
-from marketplace.events.interactions import Interaction, Lead
+from marketplace.errors import Conflict, NotFound
+from marketplace.events.interactions import Interaction
 from marketplace.storage.landing import PIECE, Columns, as_array, land, sent
-from marketplace.storage.tables import interactions, leads, products, sellers
+from marketplace.storage.people import erased_among
+from marketplace.storage.tables import interactions
 from marketplace.storage.warehouse import Warehouse
 
 CHANNEL = "soko"  # those who serve listen there
@@ -24,11 +24,13 @@ _CONTENT = ("user_id", "product_id", "kind", "session_id", "surface")
 class Ingested:
     """What became of a batch: how many events were new, and the ids of those whose product is not known yet.
 
-    The latter are stored too, but nothing counts them until their product arrives.
+    The latter are stored too, but nothing counts them until their product arrives. `erased` counts those that were
+    dropped because their shopper asked to be forgotten.
     """
 
     new: int
     quarantined: tuple[str, ...] = ()
+    erased: int = 0
 
 
 def record_interactions(warehouse: Warehouse, events: Sequence[Interaction]) -> Ingested:
@@ -45,15 +47,20 @@ def record_interactions(warehouse: Warehouse, events: Sequence[Interaction]) -> 
     if not once:
         return Ingested(0)
     with warehouse.begin() as connection:
+        gone = erased_among(connection, {event.user_id for event in once})
+        erased = len(once)
+        once = [event for event in once if event.user_id not in gone] if gone else once
+        erased -= len(once)
         new = sum(_land(connection, once[start : start + PIECE]) for start in range(0, len(once), PIECE))
         if new:
             _tell(connection, {event.user_id for event in once})
         unknown = _unknown(connection, {event.product_id for event in once})
-    return Ingested(new, tuple(event.event_id for event in once if event.product_id in unknown) if unknown else ())
+    waiting = tuple(event.event_id for event in once if event.product_id in unknown) if unknown else ()
+    return Ingested(new, waiting, erased)
 
 
 def record_interaction(warehouse: Warehouse, event: Interaction) -> bool:
-    """Whether the event was new.
+    """Whether the event was new; one of a shopper who was erased is dropped.
 
     Raises
     ------
@@ -65,29 +72,12 @@ def record_interaction(warehouse: Warehouse, event: Interaction) -> bool:
     with warehouse.begin() as connection:
         if _unknown(connection, {event.product_id}):
             raise NotFound(f"product {event.product_id} is not known")
+        if erased_among(connection, [event.user_id]):
+            return False
         is_new = _land(connection, [event]) == 1
         if is_new:
             _tell(connection, {event.user_id})
     return is_new
-
-
-def record_lead(warehouse: Warehouse, lead: Lead) -> bool:
-    """Whether the lead was new.
-
-    Raises
-    ------
-    NotFound
-        If there is no such seller or product.
-    InputRejected
-        If the product is another seller's.
-    """
-    with warehouse.begin() as connection:
-        if connection.execute(sa.select(sellers.c.seller_id).filter_by(seller_id=lead.seller_id)).first() is None:
-            raise NotFound(f"seller {lead.seller_id} is not known")
-        if lead.product_id is not None:
-            _require_seller(connection, lead.product_id, lead.seller_id)
-        statement = insert(leads).values(**asdict(lead)).on_conflict_do_nothing().returning(leads.c.event_id)
-        return connection.execute(statement).first() is not None
 
 
 def _once(events: Sequence[Interaction]) -> Sequence[Interaction]:
@@ -117,6 +107,8 @@ def _columns(events: Sequence[Interaction]) -> Columns:
         "kind": [event.kind for event in events],
         "session_id": [event.session_id for event in events],
         "surface": [event.surface for event in events],
+        "device": [event.device for event in events],
+        "source": [event.source for event in events],
         "occurred_at": [str(event.occurred_at) for event in events],
     }
 
@@ -159,11 +151,3 @@ def _tell(connection: sa.Connection, user_ids: Collection[str]) -> None:
     said = [f"user:{user_id}" for user_id in user_ids] if len(user_ids) <= MOST_NAMED else ["users"]
     statement = sa.text("select pg_notify(:channel, said) from unnest(cast(:said as text[])) as said")
     connection.execute(statement, {"channel": CHANNEL, "said": as_array(said)})
-
-
-def _require_seller(connection: sa.Connection, product_id: int, seller_id: int) -> None:
-    owner = connection.scalar(sa.select(products.c.seller_id).filter_by(product_id=product_id))
-    if owner is None:
-        raise NotFound(f"product {product_id} is not known")
-    if owner != seller_id:
-        raise InputRejected(f"product {product_id} is not sold by seller {seller_id}")

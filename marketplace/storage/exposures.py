@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from marketplace.storage.landing import PIECE, Columns, land
+from marketplace.storage.people import erased_among
 from marketplace.storage.tables import exposures
 from marketplace.storage.warehouse import Warehouse
 
@@ -36,15 +37,21 @@ class Exposure:
     team: str | None
     seconds: float
     served_at: datetime
+    device: str | None = None
 
 
 def record_exposures(warehouse: Warehouse, shown: Sequence[Exposure]) -> int:
-    """How many of them were new; an answer's rank is stored once, however often it is sent."""
+    """How many of them were new; an answer's rank is stored once, however often it is sent.
+
+    What an erased shopper was shown is not stored.
+    """
     first = {(one.answer_id, one.rank): one for one in reversed(shown)}
     once = [first[key] for key in sorted(first)]
     if not once:
         return 0
     with warehouse.begin() as connection:
+        gone = erased_among(connection, {one.user_id for one in once})
+        once = [one for one in once if one.user_id not in gone] if gone else once
         return sum(
             land(connection, exposures, once[start : start + PIECE], _columns) for start in range(0, len(once), PIECE)
         )
@@ -65,5 +72,6 @@ def _columns(shown: Sequence[Exposure]) -> Columns:
         "variant": [one.variant for one in shown],
         "team": [one.team for one in shown],
         "seconds": [repr(one.seconds) for one in shown],
+        "device": [one.device for one in shown],
         "served_at": [str(one.served_at) for one in shown],
     }

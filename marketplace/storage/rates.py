@@ -37,9 +37,7 @@ def record_rates(warehouse: Warehouse, rates: Sequence[ExchangeRate]) -> StoredR
     with warehouse.begin() as connection:
         new = land(connection, exchange_rates, rates, _columns) if rates else 0
         kept = _kept(connection, {rate.currency for rate in rates})
-    differing = [
-        (rate.currency, rate.rated_on) for rate in rates if kept[rate.currency, rate.rated_on] != rate.per_usd
-    ]
+    differing = [(rate.currency, rate.rated_on) for rate in rates if kept[rate.currency, rate.rated_on] != rate.per_usd]
     return StoredRates(new, tuple(differing))
 
 

@@ -24,12 +24,12 @@ class Repeat:
 _COPY = sa.text("""
     insert into raw.exposures (
         answer_id, rank, user_id, product_id, seller_id, surface, source, propensity, model_version,
-        experiment, variant, team, seconds, served_at
+        experiment, variant, team, seconds, device, served_at
     )
     select
         given.answer_id, first.rank, first.user_id, first.product_id, first.seller_id, first.surface, first.source,
         first.propensity, first.model_version, first.experiment, first.variant, first.team, given.seconds,
-        given.served_at
+        first.device, given.served_at
     from unnest(
         cast(:ids as text[]), cast(:firsts as text[]), cast(:seconds as float8[]), cast(:instants as timestamptz[])
     ) as given (answer_id, first_id, seconds, served_at)

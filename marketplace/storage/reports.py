@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -22,22 +22,32 @@ from marketplace.storage.tables import (
 from marketplace.storage.warehouse import Warehouse
 
 STEPS = ("views", "clicks", "whatsapp_starts", "wishlists", "purchases")
+FUNNEL_STEPS = ("impressions", *STEPS, "orders", "orders_matched", "orders_probable", "orders_unknown")
+Breakdown = Literal["source", "device"]
 
 
 @dataclass(frozen=True, slots=True)
 class FunnelDay:
-    """What happened to one category of a seller's products on one local day."""
+    """What happened to one category of a seller's products on one local day, by one source or device where asked."""
 
     funnel_on: date
     category: str
+    by: str
+    impressions: int
     views: int
     clicks: int
     whatsapp_starts: int
     wishlists: int
     purchases: int
+    orders: int
+    orders_matched: int
+    orders_probable: int
+    orders_unknown: int
 
 
-def funnel_of(warehouse: Warehouse, seller_id: int, *, since: date, until: date) -> list[FunnelDay]:
+def funnel_of(
+    warehouse: Warehouse, seller_id: int, *, since: date, until: date, by: Breakdown | None = None
+) -> list[FunnelDay]:
     """The days on which something happened to the seller's products, newest first; both ends count.
 
     Raises
@@ -45,11 +55,14 @@ def funnel_of(warehouse: Warehouse, seller_id: int, *, since: date, until: date)
     ArtifactUnavailable
         If the mart was never built.
     """
-    mart = _mart("fct_funnel_daily", "funnel_on", "seller_id", "category", *STEPS)
+    mart = _mart("fct_funnel_daily", "funnel_on", "seller_id", "category", "source", "device", *FUNNEL_STEPS)
+    group = mart.c[by] if by else sa.literal("")
+    sums = [sa.cast(sa.func.sum(mart.c[step]), sa.BigInteger) for step in FUNNEL_STEPS]
     statement = (
-        sa.select(mart.c.funnel_on, mart.c.category, *(mart.c[step] for step in STEPS))
+        sa.select(mart.c.funnel_on, mart.c.category, group.label("by"), *sums)
         .where(mart.c.seller_id == seller_id, mart.c.funnel_on.between(since, until))
-        .order_by(mart.c.funnel_on.desc(), mart.c.category)
+        .group_by(mart.c.funnel_on, mart.c.category, sa.text("3"))
+        .order_by(mart.c.funnel_on.desc(), mart.c.category, sa.text("3"))
     )
     return [FunnelDay(*row) for row in _read(warehouse, mart, statement)]
 

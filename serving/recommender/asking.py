@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from marketplace.events.traffic import Device
 from marketplace.events.weights import InteractionKind
 from marketplace.storage.shelf import ShelfProduct
 
@@ -18,6 +19,7 @@ class Ask:
 
     `deeds` are what a session did, as it tells, newest first; `context` is what is being looked at now. `city` is where
     the shopper is: what is popular there comes first. `diversity` None leaves it to the setting.
+    `device` is kept beside what was shown.
     """
 
     limit: int
@@ -30,6 +32,7 @@ class Ask:
     seller_id: int | None = None
     exclude: frozenset[int] = frozenset()
     diversity: float | None = None
+    device: Device | None = None
 
 
 @dataclass(frozen=True, slots=True)

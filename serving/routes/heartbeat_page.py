@@ -14,7 +14,7 @@ from marketplace.storage.dead_letters import redrive, unread
 from marketplace.storage.history import recent_changes
 from marketplace.storage.requests import WorkRequest, ask_for, queued
 from marketplace.storage.sync_reports import heartbeats
-from serving.dependencies import TEXT, NowDep, OperatorFormDep, SellerId, ShopDep
+from serving.dependencies import TEXT, NowDep, OperatorFormDep, SellerId, ShopDep, is_admin
 from serving.rendering import render
 
 router = APIRouter(prefix="/heartbeat", include_in_schema=False, default_response_class=HTMLResponse)
@@ -40,7 +40,8 @@ def show_heartbeat(request: Request, shop: ShopDep, now: NowDep) -> Response:
         dead=sum(beat.dead_letters for beat in beats),
         letters=unread(shop.warehouse, limit=ROWS),
         changes=recent_changes(shop.warehouse, limit=ROWS),
-        needs_token=bool(shop.settings.operator_token.get_secret_value()) or shop.settings.environment == "production",
+        needs_token=not is_admin(request)
+        and (bool(shop.settings.operator_token.get_secret_value()) or shop.settings.auth != "open"),
     )
 
 

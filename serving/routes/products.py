@@ -65,4 +65,4 @@ def read_product(product_id: ProductId, shop: ShopDep) -> ProductDetail:
     product = product_of(shop.warehouse, product_id)
     if product.is_gone:
         raise HTTPException(410, f"product {product_id} is no longer sold")
-    return product_detail(product, shop.settings.public_url)
+    return product_detail(product, shop.settings.public_url, shop.chats.codes)

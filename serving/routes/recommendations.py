@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from fastapi import APIRouter, Body, Query, Request, Response
 
 from marketplace.events.interactions import Interaction, occurred
+from marketplace.events.traffic import Device, device_of, source_of
 from marketplace.events.weights import WEIGHTS
 from marketplace.storage.events import record_interaction, record_interactions
 from marketplace.storage.publications import published
@@ -22,6 +24,7 @@ from serving.dependencies import (
     CategoryFilter,
     Limit,
     NowDep,
+    OperatorDep,
     ProductId,
     SellerFilter,
     Shop,
@@ -33,6 +36,7 @@ from serving.recommended import rendered
 from serving.recommender.asking import Answer, Ask
 from serving.recommender_stats import state_of
 from serving.schemas import (
+    CAME_FROM,
     BatchRecorded,
     DemoShopper,
     InteractionSent,
@@ -49,6 +53,7 @@ router = APIRouter(prefix="/api/recommendations", tags=["recommendations"])
 beside = APIRouter(prefix="/api/products", tags=["recommendations"])
 DEMO_SHOPPERS = 12
 MOST_EVENTS = 1_000
+_STEERING: dict[int | str, dict[str, type[Problem]]] = {status: {"model": Problem} for status in (401, 403)}
 
 
 Excluded = Annotated[
@@ -92,6 +97,7 @@ def read_personalized(
             seller_id=seller_id,
             exclude=frozenset(exclude),
             diversity=diversity,
+            device=_device(request),
         )
     )
     body = rendered(answer)
@@ -101,7 +107,7 @@ def read_personalized(
 
 
 @router.post("/session", response_model=Recommendations, responses={503: {"model": Problem}})
-def recommend_for_session(sent: SessionSent, shop: ShopDep) -> Response:
+def recommend_for_session(request: Request, sent: SessionSent, shop: ShopDep) -> Response:
     """Products that go with what was just looked at, for somebody without a record."""
     told = [SessionDeed(product_id=one) if isinstance(one, int) else one for one in sent.products]
     deeds = tuple((one.product_id, one.kind) for one in told)
@@ -113,14 +119,15 @@ def recommend_for_session(sent: SessionSent, shop: ShopDep) -> Response:
         city=sent.city,
         exclude=frozenset(sent.exclude),
         diversity=sent.diversity,
+        device=_device(request),
     )
     return _answered(shop, ask)
 
 
 @router.post("/interaction", status_code=201, responses={404: {"model": Problem}, 409: {"model": Problem}})
-def record_one(sent: InteractionSent, shop: ShopDep, now: NowDep, response: Response) -> Recorded:
+def record_one(request: Request, sent: InteractionSent, shop: ShopDep, now: NowDep, response: Response) -> Recorded:
     """Record what a shopper did; the same event again answers 200 and changes nothing, another under its id 409."""
-    event = _interaction(sent, now)
+    event = _interaction(sent, now, _device(request), _own_host(shop))
     is_new = record_interaction(shop.warehouse, event)
     shop.metrics.events.labels("interaction").inc(is_new)
     # Word from Postgres takes a moment; the next answer of this process may come sooner.
@@ -131,19 +138,27 @@ def record_one(sent: InteractionSent, shop: ShopDep, now: NowDep, response: Resp
 
 @router.post("/interactions", responses={409: {"model": Problem}})
 def record_several(
-    sent: Annotated[list[InteractionSent], Body(min_length=1, max_length=MOST_EVENTS)], shop: ShopDep, now: NowDep
+    request: Request,
+    sent: Annotated[list[InteractionSent], Body(min_length=1, max_length=MOST_EVENTS)],
+    shop: ShopDep,
+    now: NowDep,
 ) -> BatchRecorded:
     """Record several events at once; those with a product that is not known yet wait for it and are named."""
-    events = [_interaction(one, now) for one in sent]
+    device, own_host = _device(request), _own_host(shop)
+    events = [_interaction(one, now, device, own_host) for one in sent]
     done = record_interactions(shop.warehouse, events)
+    shop.metrics.erased.labels("interaction").inc(done.erased)
     shop.metrics.events.labels("interaction").inc(done.new)
     shop.recommender.forget(event.user_id for event in events)
     return BatchRecorded(received=len(sent), recorded=done.new, quarantined=list(done.quarantined))
 
 
-@router.post("/train", status_code=202)
+@router.post("/train", status_code=202, dependencies=[OperatorDep], responses=_STEERING)
 def request_training(shop: ShopDep) -> WorkAccepted:
-    """Ask the orchestrator to train the model anew; it is served once it passed its checks."""
+    """Ask the orchestrator to train the model anew; it is served once it passed its checks.
+
+    Needs the operator's token or an admin's key.
+    """
     asked = ask_for(shop.warehouse, WorkRequest(uuid4().hex, "train", None))
     return WorkAccepted(request_id=asked.request_id, kind=asked.kind, seller_id=None)
 
@@ -169,10 +184,10 @@ def read_stats(shop: ShopDep) -> RecommendationStats:
     response_model=Recommendations,
     responses={404: {"model": Problem}, 503: {"model": Problem}},
 )
-def read_also_bought(product_id: ProductId, shop: ShopDep, limit: Limit = 12) -> Response:
+def read_also_bought(request: Request, product_id: ProductId, shop: ShopDep, limit: Limit = 12) -> Response:
     """Products that are chosen together with this one, else those that look like it; `source` of each says which."""
     product_of(shop.warehouse, product_id)
-    return _answered(shop, Ask(limit, "also_bought", context=product_id))
+    return _answered(shop, Ask(limit, "also_bought", context=product_id, device=_device(request)))
 
 
 @router.get("/shoppers")
@@ -192,14 +207,24 @@ def demo_shoppers(shop: Shop) -> list[DemoShopper]:
     return [DemoShopper(user_id=user_id, taste=taste) for user_id, taste in found]
 
 
-def _interaction(sent: InteractionSent, now: datetime) -> Interaction:
-    values = sent.model_dump(exclude={"event_id", "occurred_at"})
+def _interaction(sent: InteractionSent, now: datetime, device: Device | None, own_host: str) -> Interaction:
+    told = sent.model_dump(exclude={"event_id", "occurred_at", "device", "source", *CAME_FROM})
     return Interaction(
         event_id=sent.event_id or str(uuid4()),
         occurred_at=occurred(sent.occurred_at, now),
         has_own_time=sent.occurred_at is not None,
-        **values,
+        device=sent.device or device,
+        source=sent.source or source_of(sent.referrer, sent.utm_source, sent.utm_medium, own_host),
+        **told,
     )
+
+
+def _device(request: Request) -> Device | None:
+    return device_of(request.headers.get("user-agent", ""))
+
+
+def _own_host(shop: Shop) -> str:
+    return urlsplit(shop.settings.public_url).hostname or ""
 
 
 def _answered(shop: Shop, ask: Ask) -> Response:

@@ -33,7 +33,7 @@ def show_queue(
 ) -> Response:
     """Flagged products with what speaks against them, and a way to decide."""
     try:
-        check_token(shop, request.headers.get("x-soko-token") or request.cookies.get(COOKIE))
+        check_token(request, shop, request.headers.get("x-soko-token") or request.cookies.get(COOKIE))
     except HTTPException as error:
         return render(request, "review_token.html", status=error.status_code, refusal=str(error.detail))
     page = queue(shop.warehouse, now=now, limit=PAGE, order=order, reason=reason, after=queue_place_of(cursor))
@@ -80,7 +80,7 @@ def give_token(request: Request, shop: ShopDep, token: Annotated[str, Form(max_l
     if request.headers.get("sec-fetch-site") in FOREIGN:
         raise HTTPException(403, "reviews are not taken from other sites")
     try:
-        check_token(shop, token)
+        check_token(request, shop, token)
     except HTTPException:
         return render(request, "review_token.html", status=401, refusal="That is not the token of this market.")
     answer = RedirectResponse("/review", 303)

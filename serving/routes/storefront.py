@@ -12,6 +12,7 @@ from marketplace.storage.matches import offers_of
 from marketplace.storage.shelf import ShelfPage, browse, categories, product_of, seller_of
 from serving.cursors import cursor_of, place_of
 from serving.dependencies import USER_ID, CategoryFilter, Cursor, NowDep, ProductId, SellerId, Shop, ShopDep
+from serving.presenting import chat_path
 from serving.price_line import price_line
 from serving.recommender.asking import Ask
 from serving.recommender.reasons import summary
@@ -67,6 +68,7 @@ def show_product(request: Request, shop: ShopDep, product_id: ProductId, now: No
         prices=price_line(prices, now),
         pictures=shop.pictures,
         public_url=shop.settings.public_url,
+        chat=chat_path(shop.chats.codes, product, "product"),
         category=product.category or None,
     )
 
@@ -116,7 +118,7 @@ def show_icon() -> Response:
 @router.get("/robots.txt")
 def show_robots() -> Response:
     """What crawlers may read."""
-    hidden = "".join(f"Disallow: {path}\n" for path in ("/api/", "/search", "/heartbeat", "/review"))
+    hidden = "".join(f"Disallow: {path}\n" for path in ("/api/", "/search", "/heartbeat", "/review", "/r/", "/sign-in"))
     return Response(f"User-agent: *\n{hidden}", media_type="text/plain")
 
 

@@ -62,6 +62,10 @@ def market(postgres: EmbeddedPostgres, scratch: Path, encoder: Encoder) -> Itera
     server.start(folder / "milvus.log")
     settings = Settings(
         _env_file=None,
+        auth="open",  # who may ask has tests of its own
+        rate_limit_address="",
+        rate_limit_leads="",
+        rate_limit_links="",
         home=folder,
         database_url=postgres.create_database("serving_market", template="template_soko"),
         milvus_uri=server.uri,
@@ -107,7 +111,7 @@ def without_index(market: Market, encoder: Encoder) -> Iterator[TestClient]:
 def nowhere(tmp_path: Path, database_url: str) -> Settings:
     """Settings with an empty database, and nothing that listens where Milvus should be."""
     milvus = f"http://127.0.0.1:{free_port()}"
-    return Settings(_env_file=None, home=tmp_path, database_url=database_url, milvus_uri=milvus)
+    return Settings(_env_file=None, auth="open", home=tmp_path, database_url=database_url, milvus_uri=milvus)
 
 
 @pytest.fixture

@@ -15,14 +15,16 @@ from tests.serving.conftest import Market
 FUNNEL = """
 create schema marts;
 create table marts.fct_funnel_daily (
-    funnel_on date, seller_id bigint, category text,
-    views bigint, clicks bigint, whatsapp_starts bigint, wishlists bigint, purchases bigint
+    funnel_on date, seller_id bigint, category text, source text, device text, experiment text, variant text,
+    impressions bigint, views bigint, clicks bigint, whatsapp_starts bigint, wishlists bigint, purchases bigint,
+    orders bigint, orders_matched bigint, orders_probable bigint, orders_unknown bigint
 );
 insert into marts.fct_funnel_daily values
-    ('2026-11-01', {0}, 'Bags', 100, 40, 10, 3, 1),
-    ('2026-11-02', {0}, 'Bags', 60, 20, 2, 0, 0),
-    ('2026-11-02', {0}, 'Shoes', 0, 0, 0, 0, 0),
-    ('2026-11-02', 1, 'Bags', 7, 7, 7, 7, 7)
+    ('2026-11-01', {0}, 'Bags', 'whatsapp', 'phone', '', '', 300, 70, 30, 8, 3, 1, 4, 2, 1, 1),
+    ('2026-11-01', {0}, 'Bags', 'unknown', 'desktop', '', '', 100, 30, 10, 2, 0, 0, 0, 0, 0, 0),
+    ('2026-11-02', {0}, 'Bags', 'unknown', 'phone', '', '', 90, 60, 20, 2, 0, 0, 0, 0, 0, 0),
+    ('2026-11-02', {0}, 'Shoes', 'unknown', 'phone', '', '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+    ('2026-11-02', 1, 'Bags', 'unknown', 'phone', '', '', 7, 7, 7, 7, 7, 7, 7, 7, 7, 7)
 """
 
 
@@ -60,7 +62,10 @@ def test_the_funnel_adds_up_days_and_categories(fresh: TestClient, nowhere: Sett
         connection.execute(sa.text(FUNNEL.format(seller.seller_id)))
     warehouse.close()
     path = f"/api/crm/sellers/{seller.seller_id}/funnel"
-    funnel = fresh.get(path, params={"since": "2026-11-01", "until": "2026-11-30"}).json()
+    days = {"since": "2026-11-01", "until": "2026-11-30"}
+    funnel = fresh.get(path, params=days).json()
+    origins = {one["name"]: one for one in fresh.get(path, params=days | {"by": "source"}).json()["origins"]}
+    held = {one["name"]: one for one in fresh.get(path, params=days | {"by": "device"}).json()["origins"]}
     one_day = fresh.get(path, params={"since": "2026-11-02", "until": "2026-11-02"}).json()
     assert funnel["totals"]["views"] == 160
     assert funnel["totals"]["view_to_click_rate"] == 60 / 160
@@ -71,6 +76,11 @@ def test_the_funnel_adds_up_days_and_categories(fresh: TestClient, nowhere: Sett
         "Shoes": None,
     }
     assert one_day["totals"]["views"] == 60
+    assert funnel["origins"] is None
+    assert (funnel["totals"]["impressions"], funnel["totals"]["orders"]) == (490, 4)
+    assert funnel["totals"]["orders_matched"] == 2
+    assert {name: one["views"] for name, one in origins.items()} == {"whatsapp": 70, "unknown": 90}
+    assert {name: one["clicks"] for name, one in held.items()} == {"phone": 50, "desktop": 10}
 
 
 def test_before_the_mart_is_built_the_funnel_says_what_to_run(client: TestClient, market: Market) -> None:

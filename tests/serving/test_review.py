@@ -113,7 +113,7 @@ def test_a_request_that_another_site_made_is_refused(fresh: TestClient, waiting:
 def test_in_production_reviews_are_closed_until_a_token_is_set(
     nowhere: Settings, waiting: Warehouse, encoder: Encoder
 ) -> None:
-    settings = nowhere.model_copy(update={"environment": "production"})
+    settings = nowhere.model_copy(update={"environment": "production", "auth": "keys"})
     with TestClient(create_app(settings, load=lambda: encoder)) as client:
         refused = client.post("/api/quality/products/2/review", json=decision())
         assert refused.status_code == 403

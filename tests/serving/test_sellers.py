@@ -39,6 +39,7 @@ def in_production(settings: Settings, token: str) -> Settings:
         home=settings.home,
         milvus_uri=settings.milvus_uri,
         operator_token=token,
+        pii_key="p" * 40,
         **passwords,
     )
 
@@ -185,7 +186,7 @@ def test_in_production_a_seller_waits_until_the_operator_activates_them(producti
     assert (refused.status_code, "is pending" in refused.json()["detail"]) == (409, True)
     assert move(production, seller_id, "active")[0] == 401
     assert move(production, seller_id, "active", **{"X-Soko-Token": TOKEN + "x"})[0] == 401
-    assert production.get(f"/api/sellers/{seller_id}").json()["state"] == "pending"
+    assert production.get(f"/api/sellers/{seller_id}", headers={"X-Soko-Token": TOKEN}).json()["state"] == "pending"
     assert move(production, seller_id, "active", **{"X-Soko-Token": TOKEN}) == (200, kept | {"state": "active"})
 
 

@@ -152,6 +152,7 @@ def test_production_is_for_servers(tmp_path):
         environment="production",
         database_url="postgresql://soko:secret@db/soko",
         dagster_database_url="postgresql://soko:secret@db/dagster",
+        pii_key="p" * 40,
     )
     with pytest.raises(ConfigurationError, match=r"docker-compose\.yml"):
         run_market(settings, Home(tmp_path / "home"), Console(quiet=True), sample=False, reload=False)

@@ -7,6 +7,11 @@ const session = kept(sessionStorage, "session", made);
 const shopper = () => cookie("shopper") || guest;
 if (!cookie("shopper")) setCookie("shopper", guest);
 
+// What brought them to the first page of this visit.
+const query = new URLSearchParams(location.search);
+const came = JSON.parse(kept(sessionStorage, "came", () => JSON.stringify({ referrer: document.referrer.slice(0, 2000),
+  utm_source: (query.get("utm_source") ?? "").slice(0, 200), utm_medium: (query.get("utm_medium") ?? "").slice(0, 200) })));
+
 // Events: an id made of session, kind and product, so that sending twice counts once.
 const waiting = new Map();
 const flush = () => {
@@ -17,7 +22,7 @@ const flush = () => {
 };
 const record = (kind, product, surface) => {
   const id = `${kind}.${session}.${product}.${shopper()}`;
-  waiting.set(id, { event_id: id, user_id: shopper(), product_id: Number(product), kind, session_id: session, surface });
+  waiting.set(id, { event_id: id, user_id: shopper(), product_id: Number(product), kind, session_id: session, surface, ...came });
 };
 const surfaceOf = (element) => element.closest("[data-surface]")?.dataset.surface ?? "grid";
 setInterval(flush, 5000);
@@ -51,7 +56,7 @@ document.addEventListener("click", (event) => {
   const chat = event.target.closest("[data-lead]");
   if (!chat) return;
   const lead = { event_id: `lead.${session}.${chat.dataset.lead}.${shopper()}`, seller_id: Number(chat.dataset.seller),
-    product_id: Number(chat.dataset.lead), user_id: shopper(), channel: "whatsapp" };
+    product_id: Number(chat.dataset.lead), user_id: shopper(), channel: "whatsapp", ...came };
   navigator.sendBeacon("/api/crm/leads", new Blob([JSON.stringify(lead)], { type: "application/json" }));
 });
 const viewed = one("[data-viewed]");

@@ -1,0 +1,1 @@
+"""People who turn to sellers: keys, consent, numbers, codes in chats, and what is handed out."""
