@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 from pydantic import Field
 
-from marketplace.storage.dashboards.reading import Dashboard, read_dashboard
+from marketplace.storage.dashboards.reading import Dashboard, decided_lately, read_dashboard
 from marketplace.storage.dashboards.scope import Asked, Grain
 from serving.access import analyst_of, audit, refuse_other_sellers
 from serving.credentials import Principal
@@ -50,7 +50,10 @@ def dashboard_for(
     """
     if seller_id is None:
         analyst_of(request, principal)
-        return read_dashboard(shop.warehouse, asked, now)
+        kept = shop.dashboards.get(asked)
+        if kept is not None:
+            return decided_lately(shop.warehouse, kept)
+        return shop.dashboards.put(asked, read_dashboard(shop.warehouse, asked, now))
     refuse_other_sellers(principal, seller_id)
     found = read_dashboard(shop.warehouse, replace(asked, seller_id=seller_id, country=None), now)
     audit(request, principal, "allowed", f"seller:{seller_id}", len(found.inbox.newest) if found.inbox else 0)

@@ -183,6 +183,22 @@ def test_forecast_alerts_and_leads_come_along(business: Business) -> None:
     assert market["inbox"] is None
 
 
+def test_the_markets_marts_are_kept_for_a_moment_but_not_its_alerts(business: Business) -> None:
+    views = asked(business, "market", grain="month")["funnel"]["totals"]["views"]
+    changes = ("update marts.fct_funnel_daily set views = views {} 1", "update insights.alerts set state = '{}'")
+    with business.warehouse.begin() as connection:
+        states = connection.execute(sa.text("select alert_id, state from insights.alerts")).all()
+        connection.execute(sa.text(changes[0].format("+")))
+        connection.execute(sa.text(changes[1].format("muted")))
+    found = asked(business, "market", grain="month")
+    with business.warehouse.begin() as connection:
+        connection.execute(sa.text(changes[0].format("-")))
+        back = sa.text("update insights.alerts set state = :state where alert_id = :alert_id")
+        connection.execute(back, [dict(one._mapping) for one in states])
+    assert found["funnel"]["totals"]["views"] == views
+    assert {one["state"] for one in found["alerts"]} == {"muted"}
+
+
 def test_a_seller_without_visitors_has_an_empty_dashboard(business: Business) -> None:
     found = asked(business, business.sellers[2])
     assert found["funnel"]["totals"] == dict.fromkeys(found["funnel"]["totals"], 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -125,6 +125,13 @@ def read_dashboard(warehouse: Warehouse, asked: Asked, now: datetime) -> Dashboa
             options=part(lambda: _options(connection, scope), "dim_products") or Options([], []),
             reasons=reasons,
         )
+
+
+def decided_lately(warehouse: Warehouse, found: Dashboard) -> Dashboard:
+    """The dashboard with its alerts and forecast as they are now; the marts are not asked."""
+    with warehouse.reading() as connection:
+        alerts = read_alerts(connection, found.scope, limit=ALERTS)
+        return replace(found, alerts=alerts, forecast=read_forecast(connection, found.scope))
 
 
 def refuse_without(absent: set[str], needed: tuple[str, ...]) -> None:
