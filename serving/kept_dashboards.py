@@ -13,7 +13,7 @@ MOST_KEPT = 32
 
 
 class KeptDashboards:
-    """What was read in the last seconds, by what was asked; alerts and forecasts among it may be older than they are."""
+    """What was read in the last seconds, by what was asked."""
 
     def __init__(self) -> None:
         self._kept: dict[Asked, tuple[float, Dashboard]] = {}
