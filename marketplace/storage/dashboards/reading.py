@@ -93,6 +93,7 @@ def read_dashboard(warehouse: Warehouse, asked: Asked, now: datetime) -> Dashboa
         If there is no such seller.
     """
     with warehouse.reading() as connection:
+        connection.execute(sa.text("set jit = off"))  # compiling these takes longer than running them
         name, country, currency = _seller(connection, asked.seller_id)
         absent = missing(connection, (*CORE, *_OF_CATEGORY, *_PARTS))
         refuse_without(absent, (*CORE, *(_OF_CATEGORY if asked.category else ())))
