@@ -73,6 +73,7 @@ ACCESS: Mapping[str, Access] = MappingProxyType(
         "POST /api/crm/sellers/{seller_id}/leads/{event_id}/notes": "seller",
         "GET /api/crm/sellers/{seller_id}/export": "seller",
         "POST /api/crm/sellers/{seller_id}/orders": "seller",
+        "GET /dashboard/sellers/{seller_id}": "seller",
         # The whole market
         "GET /api/sellers": "analyst",
         "GET /api/analytics/metrics": "analyst",
@@ -88,6 +89,7 @@ ACCESS: Mapping[str, Access] = MappingProxyType(
         "GET /experiments": "analyst",
         "GET /fairness": "analyst",
         "GET /heartbeat": "analyst",
+        "GET /dashboard/market": "analyst",
         "GET /api/crm/heartbeat/status": "analyst",
         "GET /api/crm/heartbeat/brakes": "analyst",
         "GET /api/crm/dead-letters": "analyst",

@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 from pydantic import Field
 
-from marketplace.storage.dashboards.reading import Dashboard, read_dashboard
+from marketplace.storage.dashboards.reading import Dashboard, decided_lately, read_dashboard
 from marketplace.storage.dashboards.scope import Asked, Grain
-from serving.access import refuse_all_but_analysts, refuse_other_sellers
+from serving.access import analyst_of, audit, refuse_other_sellers
 from serving.credentials import Principal
 from serving.dependencies import TEXT, Shop
 
@@ -34,8 +34,10 @@ def narrowed(
 NarrowedDep = Annotated[Asked, Depends(narrowed)]
 
 
-def dashboard_for(shop: Shop, principal: Principal, seller_id: int | None, asked: Asked, now: datetime) -> Dashboard:
-    """The seller's figures, or the market's where `seller_id` is None.
+def dashboard_for(
+    request: Request, shop: Shop, principal: Principal, seller_id: int | None, asked: Asked, now: datetime
+) -> Dashboard:
+    """The seller's figures, or the market's where `seller_id` is None; who read a seller's leads is kept.
 
     Raises
     ------
@@ -47,8 +49,12 @@ def dashboard_for(shop: Shop, principal: Principal, seller_id: int | None, asked
         If there is no such seller.
     """
     if seller_id is None:
-        refuse_all_but_analysts(principal)
-    else:
-        refuse_other_sellers(principal, seller_id)
-        asked = replace(asked, seller_id=seller_id, country=None)
-    return read_dashboard(shop.warehouse, asked, now)
+        analyst_of(request, principal)
+        kept = shop.dashboards.get(asked)
+        if kept is not None:
+            return decided_lately(shop.warehouse, kept)
+        return shop.dashboards.put(asked, read_dashboard(shop.warehouse, asked, now))
+    refuse_other_sellers(principal, seller_id)
+    found = read_dashboard(shop.warehouse, replace(asked, seller_id=seller_id, country=None), now)
+    audit(request, principal, "allowed", f"seller:{seller_id}", len(found.inbox.newest) if found.inbox else 0)
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, TypedDict
 
@@ -20,6 +20,7 @@ from serving.encoder import WarmEncoder
 from serving.exposing import Exposing
 from serving.finder import Finder
 from serving.kept_answers import KeptAnswers
+from serving.kept_dashboards import KeptDashboards
 from serving.metrics import Metrics
 from serving.pictures import Pictures
 from serving.rate_limits import RateLimits, address_of
@@ -49,6 +50,7 @@ class Shop:
     limits: RateLimits
     chats: Chats
     seal: Seal
+    dashboards: KeptDashboards = field(default_factory=KeptDashboards)
 
 
 class State(TypedDict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 
 from marketplace.errors import ArtifactUnavailable
 from marketplace.storage.dashboards.market import read_market
@@ -56,17 +56,19 @@ def read_metrics(
 
 @router.get("/dashboard/{user_id}", responses=REFUSALS)
 def read_dashboard(
-    user_id: Subject, shop: ShopDep, principal: PrincipalDep, narrowed: NarrowedDep, now: NowDep
+    request: Request, user_id: Subject, shop: ShopDep, principal: PrincipalDep, narrowed: NarrowedDep, now: NowDep
 ) -> DashboardShown:
     """Everything that a dashboard shows: funnel, revenue, forecast, alerts, products, customers, catalogue, leads.
 
     Sellers see their own, analysts every one. Parts whose mart was not built yet are null, with `degraded` and why.
     """
     seller_id = None if user_id == "market" else int(user_id)
-    return dashboard_shown(dashboard_for(shop, principal, seller_id, narrowed, now))
+    return dashboard_shown(dashboard_for(request, shop, principal, seller_id, narrowed, now))
 
 
 @beside.get("/metrics", responses=REFUSALS)
-def read_business_metrics(shop: ShopDep, principal: AnalystDep, narrowed: NarrowedDep, now: NowDep) -> BusinessMetrics:
+def read_business_metrics(
+    request: Request, shop: ShopDep, principal: AnalystDep, narrowed: NarrowedDep, now: NowDep
+) -> BusinessMetrics:
     """The market's revenue, orders, best products, customer segments and seasons, as its dashboard has them."""
-    return business_metrics(dashboard_for(shop, principal, None, narrowed, now))
+    return business_metrics(dashboard_for(request, shop, principal, None, narrowed, now))

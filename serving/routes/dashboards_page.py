@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import get_args
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from marketplace.storage.dashboards.inbox import STATES
+from marketplace.crm.lead_states import LeadState
 from marketplace.storage.dashboards.reading import Dashboard
 from marketplace.storage.shelf import on_shelf
 from serving.access import PrincipalDep
@@ -26,7 +27,7 @@ def show_market(
     request: Request, shop: ShopDep, principal: PrincipalDep, narrowed: NarrowedDep, now: NowDep
 ) -> Response:
     """The figures of the whole market, or of its sellers in one country."""
-    return _page(request, shop, dashboard_for(shop, principal, None, narrowed, now), now)
+    return _page(request, shop, dashboard_for(request, shop, principal, None, narrowed, now), now)
 
 
 @router.get("/sellers/{seller_id}")
@@ -39,7 +40,7 @@ def show_seller(
     now: NowDep,
 ) -> Response:
     """The figures of one seller."""
-    return _page(request, shop, dashboard_for(shop, principal, seller_id, narrowed, now), now)
+    return _page(request, shop, dashboard_for(request, shop, principal, seller_id, narrowed, now), now)
 
 
 def _page(request: Request, shop: Shop, found: Dashboard, now: datetime) -> Response:
@@ -56,7 +57,7 @@ def _page(request: Request, shop: Shop, found: Dashboard, now: datetime) -> Resp
         view=view_of(found),
         pictured=pictured,
         spans=[(days, scope.until - timedelta(days=days - 1)) for days in SPANS],
-        states=STATES,
+        states=get_args(LeadState),
         money=money,
         dollars=dollars,
         share=share,

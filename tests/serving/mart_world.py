@@ -118,7 +118,7 @@ def opened(postgres: EmbeddedPostgres, home: Path, name: str, encoder: Encoder) 
     home.mkdir()
     url = postgres.create_database(name, template="template_soko")
     milvus = f"http://127.0.0.1:{free_port()}"
-    settings = Settings(_env_file=None, home=home, database_url=url, milvus_uri=milvus)
+    settings = Settings(_env_file=None, home=home, database_url=url, milvus_uri=milvus, auth="open")
     warehouse = Warehouse(url)
     market = draw_market(sellers=3, products_per_seller=6)
     world.settle(warehouse, Images(settings.artifacts_folder / "images"), market)

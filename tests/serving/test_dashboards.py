@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from marketplace.local.postgres import EmbeddedPostgres
+from marketplace.storage.api_keys import create_key
+from marketplace.storage.tables import accesses
 from models.embedding.encoder import Encoder
-from serving.access import Principal, principal_of
 from tests.serving import mart_world
 from tests.serving.mart_world import TODAY, Business
 
@@ -182,6 +183,22 @@ def test_forecast_alerts_and_leads_come_along(business: Business) -> None:
     assert market["inbox"] is None
 
 
+def test_the_markets_marts_are_kept_for_a_moment_but_not_its_alerts(business: Business) -> None:
+    views = asked(business, "market", grain="month")["funnel"]["totals"]["views"]
+    changes = ("update marts.fct_funnel_daily set views = views {} 1", "update insights.alerts set state = '{}'")
+    with business.warehouse.begin() as connection:
+        states = connection.execute(sa.text("select alert_id, state from insights.alerts")).all()
+        connection.execute(sa.text(changes[0].format("+")))
+        connection.execute(sa.text(changes[1].format("muted")))
+    found = asked(business, "market", grain="month")
+    with business.warehouse.begin() as connection:
+        connection.execute(sa.text(changes[0].format("-")))
+        back = sa.text("update insights.alerts set state = :state where alert_id = :alert_id")
+        connection.execute(back, [dict(one._mapping) for one in states])
+    assert found["funnel"]["totals"]["views"] == views
+    assert {one["state"] for one in found["alerts"]} == {"muted"}
+
+
 def test_a_seller_without_visitors_has_an_empty_dashboard(business: Business) -> None:
     found = asked(business, business.sellers[2])
     assert found["funnel"]["totals"] == dict.fromkeys(found["funnel"]["totals"], 0)
@@ -194,23 +211,31 @@ def test_a_seller_without_visitors_has_an_empty_dashboard(business: Business) ->
 
 
 def test_a_seller_sees_only_their_own(business: Business) -> None:
-    app = business.client.app
-    app.dependency_overrides[principal_of] = lambda: Principal("one", "seller", business.sellers[0])
-    try:
-        statuses = {
-            path: business.client.get(path).status_code
-            for path in (
-                f"/api/analytics/dashboard/{business.sellers[0]}",
-                f"/api/analytics/dashboard/{business.sellers[1]}",
-                "/api/analytics/dashboard/1",
-                "/api/analytics/dashboard/market",
-                "/api/analytics/metrics",
-                "/api/metrics",
-            )
-        }
-    finally:
-        app.dependency_overrides.clear()
-    assert list(statuses.values()) == [200, 404, 404, 403, 403, 403]
+    own, other = business.sellers[:2]
+    paths = {
+        f"/api/analytics/dashboard/{own}": 200,
+        f"/api/analytics/dashboard/{other}": 404,
+        "/api/analytics/dashboard/1": 404,
+        "/api/analytics/dashboard/market": 403,
+        "/api/analytics/metrics": 403,
+        "/api/metrics": 403,
+        f"/dashboard/sellers/{own}": 200,
+        f"/dashboard/sellers/{own}?market=KE&category=Shoes": 200,
+        f"/dashboard/sellers/{other}": 404,
+        "/dashboard/market": 403,
+    }
+    key = create_key(business.warehouse, "seller", seller_id=own)
+    headers = {"Authorization": f"Bearer {key}"}
+    assert {path: business.client.get(path, headers=headers).status_code for path in paths} == paths
+
+
+def test_who_read_a_sellers_leads_on_a_dashboard_is_kept(business: Business) -> None:
+    seller, query = business.sellers[1], sa.select(accesses.c.action, accesses.c.resource, accesses.c.outcome)
+    key = create_key(business.warehouse, "analyst", subject="analyst-1")
+    business.client.get(f"/dashboard/sellers/{seller}", headers={"Authorization": f"Bearer {key}"})
+    with business.warehouse.begin() as connection:
+        kept = connection.execute(query.where(accesses.c.role == "analyst")).all()
+    assert kept == [("GET /dashboard/sellers/{seller_id}", f"seller:{seller}", "allowed")]
 
 
 def test_what_is_no_seller_is_refused(business: Business) -> None:

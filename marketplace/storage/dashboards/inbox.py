@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import get_args
 
 import sqlalchemy as sa
 
+from marketplace.crm.lead_states import FIRST, LeadState
 from marketplace.storage.tables import lead_events, leads, products
-
-STATES = ("new", "contacted", "interested", "ordered", "lost", "spam")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Inbox:
 
 def read_inbox(connection: sa.Connection, seller_id: int, *, limit: int) -> Inbox:
     """Every lead counted by the state it is in, and the newest of them."""
-    state = sa.func.coalesce(_state(), "new").label("state")
+    state = sa.func.coalesce(_state(), FIRST).label("state")
     of_seller = sa.select(leads.c.event_id, state).where(leads.c.seller_id == seller_id).subquery()
     counted = sa.select(of_seller.c.state, sa.func.count().label("leads")).group_by(of_seller.c.state)
     found = {row.state: row.leads for row in connection.execute(counted)}
@@ -62,7 +62,7 @@ def read_inbox(connection: sa.Connection, seller_id: int, *, limit: int) -> Inbo
         .limit(limit)
     )
     lines = [LeadLine(*row) for row in connection.execute(newest)]
-    return Inbox(found.get("new", 0), {name: found[name] for name in STATES if name in found}, lines)
+    return Inbox(found.get(FIRST, 0), {name: found[name] for name in get_args(LeadState) if name in found}, lines)
 
 
 def leads_waiting(connection: sa.Connection) -> int:

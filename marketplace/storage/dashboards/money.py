@@ -22,11 +22,11 @@ _DAYS = """
     order by day_on, currency
 """
 _DAYS_OF_CATEGORY = """
-    select lines.occurred_on, lines.currency, cast(sum(lines.amount_minor) as bigint),
+    select lines.occurred_on, lines.currency, cast(coalesce(sum(lines.amount_minor), 0) as bigint),
         sum(lines.amount_minor * orders.gross_usd / nullif(orders.gross_minor, 0)),
         count(distinct lines.order_id) filter (where orders.is_sale),
         cast(sum(lines.quantity) filter (where orders.is_sale) as bigint),
-        bool_and(lines.amount_minor = 0 or orders.gross_usd is not null)
+        bool_and(coalesce(lines.amount_minor, 0) = 0 or orders.gross_usd is not null)
     from marts.fct_order_lines as lines
     inner join marts.fct_orders as orders on orders.order_id = lines.order_id
     where lines.occurred_on between :before and :until

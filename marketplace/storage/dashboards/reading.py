@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -93,6 +93,7 @@ def read_dashboard(warehouse: Warehouse, asked: Asked, now: datetime) -> Dashboa
         If there is no such seller.
     """
     with warehouse.reading() as connection:
+        connection.execute(sa.text("set jit = off"))  # compiling these takes longer than running them
         name, country, currency = _seller(connection, asked.seller_id)
         absent = missing(connection, (*CORE, *_OF_CATEGORY, *_PARTS))
         refuse_without(absent, (*CORE, *(_OF_CATEGORY if asked.category else ())))
@@ -125,6 +126,13 @@ def read_dashboard(warehouse: Warehouse, asked: Asked, now: datetime) -> Dashboa
             options=part(lambda: _options(connection, scope), "dim_products") or Options([], []),
             reasons=reasons,
         )
+
+
+def decided_lately(warehouse: Warehouse, found: Dashboard) -> Dashboard:
+    """The dashboard with its alerts and forecast as they are now; the marts are not asked."""
+    with warehouse.reading() as connection:
+        alerts = read_alerts(connection, found.scope, limit=ALERTS)
+        return replace(found, alerts=alerts, forecast=read_forecast(connection, found.scope))
 
 
 def refuse_without(absent: set[str], needed: tuple[str, ...]) -> None:
