@@ -1,11 +1,11 @@
 """How long the marts take to follow new events, beside building them anew; and whether both give the same rows.
 
 `python -m benchmarks.warehouse_incremental --events 10000000` draws a market of 180 days inside an embedded Postgres:
-four in five events are interactions, the rest impressions, with a few chats, leads and orders. The marts are built once.
-Then, in each round, another hundredth of the events arrives: half on the day after all others, half from two to thirteen
-days late. `dbt run` takes them in, every mart is kept aside, `dbt run --full-refresh` builds all anew, and each mart is
-compared with what was kept by `except all`, both ways. Both commands build every model of the project and are timed from
-outside, dbt's own start included; `models` is the sum of what each model took within them.
+four in five events are interactions, the rest impressions, with a few chats, leads and orders. The marts are built
+once. Then, in each round, another hundredth of the events arrives: half on the day after all others, half from two to
+thirteen days late. `dbt run` takes them in, every mart is kept aside, `dbt run --full-refresh` builds all anew, and
+each mart is compared with what was kept by `except all`, both ways. Both commands build every model of the project
+and are timed from outside, dbt's own start included; `models` is the sum of what each model took within them.
 """
 
 from __future__ import annotations

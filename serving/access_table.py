@@ -81,8 +81,6 @@ ACCESS: Mapping[str, Access] = MappingProxyType(
         "GET /api/analytics/dashboard/{user_id}": "holder",
         "GET /api/analytics/alerts": "holder",
         "POST /api/analytics/alerts/{alert_id}/state": "holder",
-        "GET /dashboard/market": "analyst",
-        "GET /dashboard/sellers/{seller_id}": "seller",
         "GET /api/metrics": "analyst",
         "GET /api/experiments": "analyst",
         "GET /api/experiments/{name}": "analyst",
