@@ -70,9 +70,9 @@ def test_intervals_are_ordered_not_below_zero_and_hold_about_as_often_as_they_sa
             assert (low <= high).all()
         assert (made.low95 >= 0).all()
         assert (made.high80 <= made.high95).all()
-        for level in inside:
+        for level, found in inside.items():
             low, high = getattr(made, f"low{level}"), getattr(made, f"high{level}")
-            inside[level].append((low <= values[210:]) & (values[210:] <= high))
+            found.append((low <= values[210:]) & (values[210:] <= high))
     assert 0.72 <= np.mean(inside[80]) <= 0.92
     assert 0.90 <= np.mean(inside[95]) <= 1.0
 
