@@ -64,6 +64,7 @@ def market(scratch):
 
 def test_every_command_of_readme_and_quickstart_does_what_it_says(market, tmp_path):
     (tmp_path / "my-shop.csv").write_text(blocks("docs/feeds.md", "csv")[0])
+    (tmp_path / "sales.csv").write_text(blocks("docs/imports.md", "csv")[0])
     for command in commands():
         done = run(here(command, market), market, tmp_path)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
