@@ -25,8 +25,9 @@ DEVICES = (("phone", 0.86), ("desktop", 0.10), ("tablet", 0.04))
 SOURCES = (
     ("whatsapp", 0.30), ("direct", 0.25), ("facebook", 0.15), ("instagram", 0.12), ("search", 0.12), ("tiktok", 0.06),
 )  # fmt: skip
-STARTS_A_DAY, ORDERS_A_DAY, REGULARS = 9.0, 2.5, 25  # of each seller
-PAY_DAY, HOLIDAY, SPIKE = 2.2, 3.0, 9.0  # how many times the orders of another day
+ORDERS_A_DAY, REGULARS = 2.5, 25  # of each seller
+CHATTING = 0.5  # of those who clicked and left no lead
+PAY_DAY, HOLIDAY, SPIKE = 2.2, 3.0, 12.0  # how many times the orders of another day
 QUOTED, CANCELLED, REFUNDED, ANSWERED = 0.45, 0.06, 0.04, 0.85
 COLLAPSED, SPIKED, FESTIVE = "baraka-leather", "accra-beads", "dar-fashion"
 WEEKDAY = (0.9, 0.85, 0.9, 1.0, 1.25, 1.4, 0.7)  # Monday first
@@ -82,7 +83,8 @@ def draw_trade(
     generator = np.random.default_rng([market.seed, 6])
     calendar = _calendar(until, days)
     bought = _bought(generator, market, interactions)
-    chats, regular = _regular(generator, market, calendar)
+    chats = _chats(generator, market, interactions, leads, calendar)
+    regular = _regular(generator, market, calendar)
     orders, starts = _with_starts(generator, [*bought, *regular], calendar)
     starts = sorted([*starts, *chats], key=lambda row: (row["occurred_at"], row["start_id"]))
     known = [order for order in orders if order.occurred_at < until]
@@ -161,11 +163,31 @@ def _bought(
     return orders
 
 
-def _regular(
-    generator: np.random.Generator, market: SampleMarket, calendar: _Calendar
-) -> tuple[list[dict[str, Any]], list[Order]]:
-    """Chats by links, and orders of customers whom each seller had before the market was."""
-    chats, orders = list[dict[str, Any]](), list[Order]()
+def _chats(
+    generator: np.random.Generator,
+    market: SampleMarket,
+    interactions: Sequence[Mapping[str, Any]],
+    leads: Sequence[Mapping[str, Any]],
+    calendar: _Calendar,
+) -> list[dict[str, Any]]:
+    """Chats that shoppers began by a link, soon after they clicked."""
+    seller_of = {market.product_id(one): stable_id("seller", one.seller_handle) for one in market.products}
+    told = {(lead["user_id"], lead["product_id"], lead["occurred_at"].date()) for lead in leads}
+    collapsed, chats = stable_id("seller", COLLAPSED), []
+    for row in interactions:
+        moment = row["occurred_at"]
+        if row["kind"] != "click" or (row["user_id"], row["product_id"], moment.date()) in told:
+            continue
+        is_quiet = seller_of[row["product_id"]] == collapsed and moment.date() in calendar.collapse
+        if generator.random() < CHATTING and not is_quiet:
+            later = moment + timedelta(seconds=int(generator.integers(15, 90)))
+            chats.append(_start(seller_of[row["product_id"]], row["product_id"], row["user_id"], later))
+    return chats
+
+
+def _regular(generator: np.random.Generator, market: SampleMarket, calendar: _Calendar) -> list[Order]:
+    """Orders of customers whom each seller had before the market was."""
+    orders = list[Order]()
     for seller in market.sellers:
         offered = [one for one in market.of(seller.handle) if one.price is not None and not one.is_junk]
         for day in calendar.days:
@@ -175,13 +197,7 @@ def _regular(
                 places = generator.choice(len(offered), int(generator.integers(1, 4)), replace=False)
                 moment, called = _moment(generator, seller.country, day), f"{seller.handle}-{day:%Y%m%d}-{number}"
                 orders += _ordered(generator, market, called, customer, [offered[place] for place in places], moment)
-            for number in range(generator.poisson(STARTS_A_DAY * WEEKDAY[day.weekday()])):
-                product = offered[int(generator.integers(len(offered)))]
-                visitor = f"visitor-{seller.handle}-{day:%Y%m%d}-{number}"
-                moment = _moment(generator, seller.country, day)
-                if not (seller.handle == COLLAPSED and day in calendar.collapse):
-                    chats.append(_start(seller.seller_id, market.product_id(product), visitor, moment))
-    return chats, orders
+    return orders
 
 
 def _moment(generator: np.random.Generator, country: str, day: date) -> datetime:

@@ -50,7 +50,9 @@ def test_every_make_target_exists(command):
 def test_every_soko_command_takes_its_options(command):
     words = shlex.split(command, comments=True)[1:]
     path = [word for word in words if not word.startswith("-")][
-        : 2 if words[0] in {"seller", "import", "brake", "dead-letter", "experiment", "search", "key", "alert", "person"} else 1
+        : 2
+        if words[0] in {"seller", "import", "brake", "dead-letter", "experiment", "search", "key", "alert", "person"}
+        else 1
     ]
     shown = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0, shown.output
