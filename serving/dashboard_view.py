@@ -16,7 +16,7 @@ from serving.dashboard_words import SEGMENTS, change, dollars, duration, metric_
 from serving.treemap import Box, squarified
 
 FUNNEL = (
-    ("impressions", "Shown", "times our pages showed a product"),
+    ("impressions", "Recommended", "places in recommendations; what lists and searches show is not counted"),
     ("views", "Viewed", "cards that were looked at"),
     ("clicks", "Clicked", "product pages that were opened"),
     ("whatsapp_starts", "WhatsApp chats", "chats that were begun"),
@@ -154,13 +154,17 @@ def _revenue_tile(found: Dashboard) -> Tile:
 
 
 def _bars(steps: Steps) -> list[Bar]:
-    counts = [getattr(steps, name) for name, _, _ in FUNNEL]
-    widest = max(counts) or 1
-    before = [None, *counts]
-    return [
-        Bar(said, meaning, count, 100 * count / widest, "" if last is None else share(count, last))
-        for (_, said, meaning), count, last in zip(FUNNEL, counts, before, strict=False)
-    ]
+    """The steps, widest first; views are no share of recommendations, since most of them come by lists and searches."""
+    counted = [(name, said, meaning, getattr(steps, name)) for name, said, meaning in FUNNEL]
+    if not steps.impressions:
+        counted = counted[1:]
+    widest = max(count for *_, count in counted) or 1
+    bars, before = list[Bar](), 0
+    for name, said, meaning, count in counted:
+        is_share = before > 0 and name != "views"
+        bars.append(Bar(said, meaning, count, 100 * count / widest, share(count, before) if is_share else ""))
+        before = count
+    return bars
 
 
 def _attributed(steps: Steps) -> list[tuple[str, str, int, float]]:

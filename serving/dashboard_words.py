@@ -7,7 +7,7 @@ from marketplace.catalog.prices import minor_digits
 SHORT_FROM = 10_000_000  # whole units; beyond that nobody reads the last digits
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 METRICS = {
-    "impressions": "Times shown",
+    "impressions": "Times recommended",
     "views": "Views",
     "clicks": "Clicks",
     "whatsapp_starts": "WhatsApp chats",
