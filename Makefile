@@ -69,8 +69,8 @@ format: install ## Mend what can be mended
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/sqlfluff fix --disable-progress-bar dbt_project
 
-test: install ## Every test, on embedded stores
-	@$(BIN)/pytest
+test: install ## Every test, on embedded stores; files go to as many workers as there are cores, four at most
+	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 bench: install ## Every figure the documentation names; DATA is the folder of the grocery photos
 	@test -n "$(DATA)" || { echo "make bench DATA=folder-of-grocery-photos" >&2; exit 1; }
