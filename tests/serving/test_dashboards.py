@@ -249,13 +249,13 @@ def test_what_is_no_seller_is_refused(business: Business) -> None:
 def test_a_mart_that_is_missing_leaves_its_part_out_and_says_so(business: Business) -> None:
     rename = "alter table marts.{} rename to {}"
     with business.warehouse.begin() as connection:
-        connection.execute(sa.text(rename.format("customer_rfm", "away")))
+        connection.execute(sa.text(rename.format("customer_segments", "away")))
     found = asked(business, business.sellers[0])
     with business.warehouse.begin() as connection:
-        connection.execute(sa.text(rename.format("away", "customer_rfm")))
+        connection.execute(sa.text(rename.format("away", "customer_segments")))
     assert found["segments"] is None
     assert found["degraded"]
-    assert found["reasons"] == ["marts.customer_rfm was not built yet"]
+    assert found["reasons"] == ["marts.customer_segments was not built yet"]
 
 
 def test_before_the_first_build_there_is_a_problem_that_names_the_marts(fresh: TestClient) -> None:

@@ -8,7 +8,7 @@
         indexes=[
             {'columns': ['seller_id', 'day_on']},
             {'columns': ['day_on']},
-            {'columns': ['product_id']},
+            {'columns': ['product_id', 'day_on']},
             {'columns': ['known_at']}
         ]
     )
