@@ -1,5 +1,5 @@
 -- One row per local day, country, category, source and device on which anything happened.
--- Late news of a seller's day may change the neighbouring day of another in a zone of its own: those are summed again too.
+-- Late news of a seller's day may change the next day of another in a zone of its own: neighbours are summed again too.
 {{
     config(
         materialized='incremental',

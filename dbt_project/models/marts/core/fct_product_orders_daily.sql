@@ -1,4 +1,4 @@
--- One row per product, category it had and local day on which it was ordered. Few beside the days on which one was only seen.
+-- One row per product, category it had and local day on which it was ordered: few of the days on which it was seen.
 {{
     config(
         indexes=[
