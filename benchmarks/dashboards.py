@@ -3,6 +3,14 @@
 `python -m benchmarks.dashboards --events 1000000` draws shoppers, chats and orders of three months within an embedded
 Postgres, builds the marts with dbt, and reads the market's and one seller's dashboard in turns both ways, so that noise
 of the machine meets both alike. Then the API and the page are asked as programs and browsers do.
+
+What is drawn: 200 sellers of one country, each with three of twelve categories; a product for every 250 events and a
+shopper for every 20. Views, chats and orders go to products by a long tail: a hundredth of the products draws a fifth
+of them, a fifth of the products almost three fifths, so that a product has two or three events on an average day and
+the best have hundreds. Of a hundred events 70 are views, 27 clicks and 3 wishes; for each hundred there are five chats,
+two orders, a third of which quote their chat's code, and one lead, two thirds of them answered. Sources and devices
+are uneven. Every seller is synced daily; the market and its sellers have forecasts, and a few days of each are alerted.
+Nothing is drawn of exposures, so that impressions are 0, and a shopper's events are spread over the three months.
 """
 
 from __future__ import annotations
@@ -30,55 +38,79 @@ from marketplace.storage.warehouse import Warehouse
 from serving.app import create_app
 from tests.warehouse.dbt_command import Dbt
 
-SELLERS, PRODUCTS, SHOPPERS, DAYS = 200, 20_000, 50_000, 90
+SELLERS, CATEGORIES, DAYS = 200, 12, 90
 LATELY = "now() - interval '59 days'"  # thirty days, and the thirty before them
 ZONE = "Africa/Nairobi"
+# `n * 0` has every row draw anew, where Postgres would draw once for all.
+_PRODUCT = "1 + floor(power(random(), 3) * (:events / 250) + n * 0)::int"
+_AT = f"now() - random() * interval '{DAYS} days' - n * 0 * interval '1 s'"
+_SHOPPER = "'shopper-' || floor(random() * (:events / 20))::int"
+_SOURCE = "(array['whatsapp', 'direct', 'facebook', 'search', 'tiktok'])[1 + floor(power(random(), 1.5) * 5)::int]"
+_DEVICE = "(array['phone', 'desktop', 'tablet'])[1 + floor(power(random(), 3) * 3)::int]"
 SEED = f"""
     insert into catalog.sellers (seller_id, handle, name, country, currency, source_kind, created_at)
     select n, 'shop-' || n, 'Shop ' || n, 'KE', 'KES', 'whatsapp', now() - interval '{DAYS + 1} days'
     from generate_series(1, {SELLERS}) as n;
     insert into catalog.products (product_id, seller_id, source_ref, title, category, content_hash,
         first_seen_at, last_seen_at, last_hydrated_at, updated_at)
-    select n, 1 + n % {SELLERS}, n::text, 'Product ' || n, 'category ' || n / {SELLERS} % 12, 'x',
+    select n, 1 + n % {SELLERS}, n::text, 'Product ' || n,
+        'category ' || (n % {SELLERS} + n / {SELLERS} % 3) % {CATEGORIES}, 'x',
         now() - interval '{DAYS + 1} days', now(), now(), now() - interval '{DAYS + 1} days'
-    from generate_series(1, {PRODUCTS}) as n;
+    from generate_series(1, :events / 250) as n;
     insert into raw.exchange_rates (currency, rated_on, per_usd, source)
     select 'KES', current_date - n, 129, 'benchmark' from generate_series(0, {DAYS + 2}) as n;
+    insert into catalog.sync_runs (sync_id, seller_id, trigger, status, started_at, finished_at, scouted, note)
+    select seller || '/' || day, seller, 'schedule', case when (seller + day) % 40 = 0 then 'failed' else 'done' end,
+        now() - day * interval '1 day', now() - day * interval '1 day' + interval '20 s', 20,
+        case when (seller + day) % 40 = 0 then 'the shop answered 503' end
+    from generate_series(1, {SELLERS}) as seller cross join generate_series(0, {DAYS}) as day;
+    insert into insights.alerts (metric, seller_id, observed_on, direction, value, expected, low, high, score, reasons)
+    select 'views', seller, current_date - 9 * day, 'low', 10, 100, 60, 140, -5 - day, '{{}}'
+    from generate_series(0, {SELLERS}) as seller cross join generate_series(1, {DAYS} / 9) as day;
+    insert into insights.forecasts (metric, scope, grain, made_for, currency, made_on, model, mean, low80, high80,
+        low95, high95)
+    select metric, case seller when 0 then 'market' else 'seller:' || seller end, 'day', current_date + day,
+        case seller when 0 then 'USD' else 'KES' end, current_date, 'auto_ets', 900, 700, 1100, 500, 1300
+    from generate_series(0, {SELLERS}) as seller cross join generate_series(1, 28) as day
+    cross join (values ('revenue_minor'), ('orders')) as forecast (metric)
 """
 EVENTS = f"""
     insert into raw.interactions
         (event_id, user_id, product_id, kind, session_id, surface, device, source, occurred_at, received_at)
-    select 'event-' || n, 'shopper-' || (random() * {SHOPPERS})::int,
-        1 + floor(power(random(), 2) * {PRODUCTS})::int,
-        case when n % 10 < 7 then 'view' when n % 100 < 97 then 'click' else 'wishlist' end,
-        null, 'grid', (array['phone', 'phone', 'desktop', 'tablet'])[1 + n % 4],
-        (array['direct', 'whatsapp', 'facebook', 'search', 'tiktok'])[1 + n % 5], made.at, made.at
+    select 'event-' || n, {_SHOPPER}, {_PRODUCT},
+        case when n % 100 < 70 then 'view' when n % 100 < 97 then 'click' else 'wishlist' end,
+        null, 'grid', {_DEVICE}, {_SOURCE}, made.at, made.at
     from generate_series(1, :events) as n
-    cross join lateral (select now() - n * 0 * interval '1 s' - random() * interval '{DAYS} days' as at) as made
+    cross join lateral (select {_AT} as at) as made
 """
 STARTS = f"""
     insert into raw.whatsapp_starts
         (start_id, code, seller_id, product_id, user_id, device, source, occurred_at, received_at)
-    select 'start-' || n, 'code-' || n, 1 + made.product % {SELLERS}, made.product,
-        'shopper-' || (random() * {SHOPPERS})::int, 'phone', 'direct', made.at, made.at
+    select 'start-' || n, 'code-' || n, 1 + made.product % {SELLERS}, made.product, {_SHOPPER}, {_DEVICE}, {_SOURCE},
+        made.at, made.at
     from generate_series(1, :events / 20) as n
-    cross join lateral (
-        select 1 + n * 0 + floor(random() * {PRODUCTS})::int as product,
-            now() - n * 0 * interval '1 s' - random() * interval '{DAYS} days' as at
-    ) as made
+    cross join lateral (select {_PRODUCT} as product, {_AT} as at) as made
+"""
+LEADS = f"""
+    insert into raw.leads (event_id, seller_id, product_id, user_id, device, source, occurred_at, received_at)
+    select 'lead-' || n, 1 + made.product % {SELLERS}, made.product, {_SHOPPER}, {_DEVICE}, {_SOURCE}, made.at, made.at
+    from generate_series(1, :events / 100) as n
+    cross join lateral (select {_PRODUCT} as product, {_AT} as at) as made;
+    insert into crm.lead_events (event_id, kind, state, by_subject, occurred_at)
+    select event_id, 'state', 'contacted', 'benchmark', least(now(), occurred_at + random() * interval '1 day')
+    from raw.leads where hashtext(event_id) % 3 <> 0
 """
 ORDERS = f"""
     insert into raw.orders (order_id, seller_id, customer_id, status, channel, start_code, currency, gross_minor,
         items, origin, occurred_at, received_at)
-    select 'api:' || n, 1 + n % {SELLERS}, 'shopper-' || (random() * {SHOPPERS})::int, 'completed', 'whatsapp',
+    select 'api:' || n || ':' || made.product, 1 + made.product % {SELLERS}, {_SHOPPER}, 'completed', 'whatsapp',
         case when n % 3 = 0 then 'code-' || n end, 'KES',
         100 * (200 + (random() * 5000)::int), 1, 'api', made.at, made.at
     from generate_series(1, :events / 50) as n
-    cross join lateral (select now() - n * 0 * interval '1 s' - random() * interval '{DAYS} days' as at) as made;
+    cross join lateral (select {_PRODUCT} as product, {_AT} as at) as made;
     insert into raw.order_lines
         (order_id, line_number, product_id, product_name, quantity, amount_minor)
-    select order_id, 1, case when seller_id = 1 then {SELLERS} else seller_id - 1 end, 'x', 1,
-        gross_minor
+    select order_id, 1, split_part(order_id, ':', 3)::bigint, 'x', 1, gross_minor
     from raw.orders
 """
 _MINE = "(cast(:seller_id as bigint) is null or sellers.seller_id = :seller_id)"
@@ -238,10 +270,9 @@ def stored(events: int) -> Iterator[tuple[Warehouse, Settings]]:
 
 
 def draw(warehouse: Warehouse, events: int) -> None:
-    """Sellers, products, events, chats and orders are stored, and Postgres knows how many they are."""
+    """The market is stored, and Postgres knows how much it is."""
     with warehouse.begin() as connection:
-        connection.execute(sa.text(SEED))
-        for statement in (EVENTS, STARTS, ORDERS):
+        for statement in (SEED, EVENTS, STARTS, LEADS, ORDERS):
             connection.execute(sa.text(statement), {"events": events})
     with warehouse.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("vacuum analyze"))

@@ -21,8 +21,8 @@ from marketplace.storage.tables import (
 )
 from marketplace.storage.warehouse import Warehouse
 
-STEPS = ("views", "clicks", "whatsapp_starts", "wishlists", "purchases")
-FUNNEL_STEPS = ("impressions", *STEPS, "orders", "orders_matched", "orders_probable", "orders_unknown")
+STEPS = ("impressions", "views", "clicks", "whatsapp_starts", "wishlists", "purchases", "orders")
+FUNNEL_STEPS = (*STEPS, "orders_matched", "orders_probable", "orders_unknown")
 Breakdown = Literal["source", "device"]
 
 

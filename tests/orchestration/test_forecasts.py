@@ -14,6 +14,8 @@ from marketplace.errors import PublicationRefused
 from marketplace.settings import Settings
 from marketplace.storage import alert_outbox
 from marketplace.storage.alerts import list_alerts
+from marketplace.storage.dashboards.insights import read_forecast
+from marketplace.storage.dashboards.scope import Scope
 from marketplace.storage.forecasts import forecast_of, list_backtests, replace_backtests
 from marketplace.storage.tables import forecasts as forecasts_table
 from models.forecasting.candidates import DAY, NAIVE
@@ -117,6 +119,28 @@ def test_forecasts_are_of_the_days_to_come_with_intervals_in_order_and_the_runs_
     files = {one.path for one in MlflowClient(mlflow_uri).list_artifacts(str(served.run_id))}
     assert files == {"backtests.csv", "models.png"}
     assert metadata_of(result, "forecasts")["orders by day"].startswith("![plot](data:image/png")
+
+
+def test_a_dashboard_shows_the_forecasts_that_were_made(warehouse, materialise):
+    last = world.settle(warehouse, datetime.now(UTC), collapse=False)
+    assert materialise(FORETELLING).success
+    for seller_id, name, currency in ((world.BIG, f"seller:{world.BIG}", "KES"), (None, "market", "USD")):
+        with warehouse.reading() as connection:
+            shown = read_forecast(connection, Scope(seller_id, last - timedelta(days=29), last))
+            narrowed = read_forecast(connection, Scope(seller_id, last, last, category="Baskets"))
+        made = forecast_of(warehouse, "revenue_minor", name, "day")
+        assert len(made) == DAY.horizon
+        assert [(one.made_for, one.mean, one.low80, one.high95) for one in shown.days] == [
+            (one.made_for, one.mean, one.low80, one.high95) for one in made
+        ]
+        assert (shown.scope, shown.grain, shown.currency, shown.model) == (name, "day", currency, made[0].model)
+        [served] = [row for row in list_backtests(warehouse, scope=name) if row.is_served and of_revenue_by_day(row)]
+        assert (shown.mase, shown.coverage80) == (served.mase, served.coverage80)
+        assert narrowed is None
+
+
+def of_revenue_by_day(row):
+    return (row.metric, row.grain) == ("revenue_minor", "day")
 
 
 def test_a_seller_that_never_sold_has_no_forecast_and_the_page_says_why(warehouse, materialise):

@@ -28,6 +28,7 @@ from tests.serving import world
 TODAY = world.NOW.date()
 DAYS = 70
 SOURCES = ("direct", "whatsapp", "facebook", "search", "unknown")
+ATTRIBUTIONS = ("matched", "probable", "unknown")
 DEVICES = ("phone", "desktop", "unknown")
 PER_USD = 129.0
 TABLES = {
@@ -78,6 +79,42 @@ DIMENSIONS = """
         s.name as seller_name, s.country as seller_country, p.currency, not p.is_gone as is_live,
         true as is_current
     from catalog.products as p join catalog.sellers as s using (seller_id);
+"""
+# Sums of the marts above, as dbt makes them; views, so that they are of whatever a test changes.
+_STEPS = ("impressions", "views", "clicks", "whatsapp_starts", "wishlists", "purchases", "orders")
+_SUMS = ", ".join(
+    f"cast(sum({step}) as bigint) as {step}" for step in (*_STEPS, *(f"orders_{one}" for one in ATTRIBUTIONS))
+)
+ROLL_UPS = f"""
+    create view marts.fct_category_funnel_daily as
+    select funnel_on, country, category, source, device, {_SUMS}
+    from marts.fct_funnel_daily join marts.dim_sellers using (seller_id)
+    group by funnel_on, country, category, source, device;
+    create view marts.fct_market_funnel_daily as
+    select funnel_on, country, source, device, {_SUMS}
+    from marts.fct_funnel_daily join marts.dim_sellers using (seller_id)
+    group by funnel_on, country, source, device;
+    create view marts.fct_market_revenue_daily as
+    select day_on, country, daily.currency, cast(sum(orders) as bigint) as orders, cast(sum(units) as bigint) as units,
+        cast(sum(revenue_minor) as bigint) as revenue_minor, sum(revenue_usd) as revenue_usd,
+        bool_and((orders = 0 and revenue_minor = 0) or revenue_usd is not null) as is_converted
+    from marts.fct_seller_daily as daily join marts.dim_sellers using (seller_id)
+    group by day_on, country, daily.currency;
+    create view marts.fct_product_orders_daily as
+    select day_on, product_id, seller_id, category, orders from marts.fct_product_daily where orders > 0;
+    create view marts.dim_categories as
+    select coalesce(seller_id, 0) as seller_id, category, count(*) as products
+    from marts.dim_products where is_current and is_live and category <> ''
+    group by grouping sets ((seller_id, category), (category));
+    create view marts.customer_segments as
+    select seller_id, segment, currency, count(*) as customers, cast(sum(monetary_minor) as bigint) as monetary_minor,
+        cast(avg(recency_days) as double precision) as recency_days_mean,
+        cast(avg(frequency) as double precision) as frequency_mean, max(as_of) as as_of
+    from marts.customer_rfm group by seller_id, segment, currency
+    union all
+    select 0, segment, 'USD', count(*), cast(round(cast(sum(monetary_usd) * 100 as numeric)) as bigint),
+        cast(avg(recency_days) as double precision), cast(avg(frequency) as double precision), max(as_of)
+    from marts.customer_rfm_market group by segment;
 """
 SEGMENTS = ("Champions", "Loyal", "Potential loyalists", "At risk", "Hibernating", "New")
 
@@ -138,6 +175,7 @@ def create_marts(warehouse: Warehouse) -> None:
         for name, columns in TABLES.items():
             connection.execute(sa.text(f"create table marts.{name} ({columns})"))
         connection.execute(sa.text(DIMENSIONS))
+        connection.execute(sa.text(ROLL_UPS))
 
 
 def fill(warehouse: Warehouse) -> MartWorld:

@@ -12,6 +12,8 @@ from fastapi.testclient import TestClient
 
 from marketplace.local.postgres import EmbeddedPostgres
 from marketplace.storage.api_keys import create_key
+from marketplace.storage.dashboards.money import top_products
+from marketplace.storage.dashboards.scope import Scope
 from marketplace.storage.tables import accesses
 from models.embedding.encoder import Encoder
 from tests.serving import mart_world
@@ -162,6 +164,8 @@ def test_platform_metrics_have_the_funnel_and_revenue_of_the_days(business: Busi
     metrics = business.client.get("/api/analytics/metrics", params={"days": 7}).json()
     week = (TODAY - timedelta(days=6), TODAY)
     assert len(metrics["daily"]) == 7
+    for step in ("impressions", "orders"):
+        assert sum(one[step] for one in metrics["daily"]) == metrics["funnel"][step] > 0
     assert metrics["funnel"]["impressions"] == business.made.sum("fct_funnel_daily", "impressions", funnel_on=week)
     assert sum(one["orders"] for one in metrics["revenue"]) == business.made.sum(
         "fct_orders", "is_sale", occurred_on=week
@@ -181,6 +185,33 @@ def test_forecast_alerts_and_leads_come_along(business: Business) -> None:
     assert len(market["alerts"]) == 6
     assert market["forecast"]["currency"] == "USD"
     assert market["inbox"] is None
+
+
+def test_an_alert_that_was_taken_back_is_not_shown(business: Business) -> None:
+    seller = business.sellers[0]
+    change = "update insights.alerts set withdrawn_at = {} where seller_id = :seller and state = 'new'"
+    with business.warehouse.begin() as connection:
+        connection.execute(sa.text(change.format("now()")), {"seller": seller})
+    found = asked(business, seller)["alerts"]
+    with business.warehouse.begin() as connection:
+        connection.execute(sa.text(change.format("null")), {"seller": seller})
+    assert [one["state"] for one in found] == ["seen", "seen"]
+    assert len(asked(business, seller)["alerts"]) == 4
+
+
+def test_the_markets_best_products_are_the_same_by_every_way_to_find_them(business: Business) -> None:
+    rows = business.made.where("fct_product_daily", day_on=MONTH)
+    sums: dict[int, list[int]] = {}
+    for row in rows:
+        of_product = sums.setdefault(row["product_id"], [0, 0, 0])
+        for place, step in enumerate(("orders", "whatsapp_starts", "clicks")):
+            of_product[place] -= row[step]
+    wanted = sorted((*steps, product_id) for product_id, steps in sums.items())
+    scope = Scope(None, *MONTH)
+    with business.warehouse.reading() as connection:
+        few, many = (top_products(connection, scope, limit=limit) for limit in (3, 1000))
+    assert [one.product_id for one in few] == [one[-1] for one in wanted[:3]]
+    assert [one.product_id for one in many] == [one[-1] for one in wanted]
 
 
 def test_the_markets_marts_are_kept_for_a_moment_but_not_its_alerts(business: Business) -> None:
@@ -249,13 +280,13 @@ def test_what_is_no_seller_is_refused(business: Business) -> None:
 def test_a_mart_that_is_missing_leaves_its_part_out_and_says_so(business: Business) -> None:
     rename = "alter table marts.{} rename to {}"
     with business.warehouse.begin() as connection:
-        connection.execute(sa.text(rename.format("customer_rfm", "away")))
+        connection.execute(sa.text(rename.format("customer_segments", "away")))
     found = asked(business, business.sellers[0])
     with business.warehouse.begin() as connection:
-        connection.execute(sa.text(rename.format("away", "customer_rfm")))
+        connection.execute(sa.text(rename.format("away", "customer_segments")))
     assert found["segments"] is None
     assert found["degraded"]
-    assert found["reasons"] == ["marts.customer_rfm was not built yet"]
+    assert found["reasons"] == ["marts.customer_segments was not built yet"]
 
 
 def test_before_the_first_build_there_is_a_problem_that_names_the_marts(fresh: TestClient) -> None:

@@ -21,17 +21,21 @@ _SELLERS = """
         and (cast(:country as text) is null or country = :country)
 """
 _SYNCS = """
+    with days as (
+        select * from marts.fct_sync_health
+        where sync_on between :since and :until
+            and (cast(:seller_id as bigint) is null or seller_id = :seller_id)
+            and (cast(:country as text) is null
+                or seller_id in (select seller_id from marts.dim_sellers where country = :country))
+    )
+
     select cast(coalesce(sum(syncs), 0) as bigint), cast(coalesce(sum(completed), 0) as bigint),
         cast(coalesce(sum(failed), 0) as bigint), cast(coalesce(sum(braked), 0) as bigint),
         cast(coalesce(sum(new), 0) as bigint), cast(coalesce(sum(gone), 0) as bigint),
         cast(coalesce(sum(price_changes), 0) as bigint), cast(coalesce(sum(failed_products), 0) as bigint),
         max(sync_on),
-        (array_agg(last_error order by sync_on desc) filter (where coalesce(last_error, '') <> ''))[1]
-    from marts.fct_sync_health
-    where sync_on between :since and :until
-        and (cast(:seller_id as bigint) is null or seller_id = :seller_id)
-        and (cast(:country as text) is null
-            or seller_id in (select seller_id from marts.dim_sellers where country = :country))
+        (select last_error from days where coalesce(last_error, '') <> '' order by sync_on desc, seller_id limit 1)
+    from days
 """
 
 

@@ -11,6 +11,18 @@ import sqlalchemy as sa
 
 from marketplace.storage.dashboards.scope import Scope
 
+_OF_SELLER = """
+    from marts.fct_funnel_daily
+    where seller_id = :seller_id and (cast(:category as text) is null or category = :category)
+"""
+_OF_CATEGORY = """
+    from marts.fct_category_funnel_daily
+    where category = :category and (cast(:country as text) is null or country = :country)
+"""
+_OF_MARKET = """
+    from marts.fct_market_funnel_daily
+    where (cast(:country as text) is null or country = :country)
+"""
 # The first sum leaves few rows, so that the grouping sets need not pass over the mart once each.
 _FUNNEL = """
     with few as materialized (
@@ -18,12 +30,8 @@ _FUNNEL = """
             sum(whatsapp_starts) as whatsapp_starts, sum(wishlists) as wishlists, sum(orders) as orders,
             sum(orders_matched) as orders_matched, sum(orders_probable) as orders_probable,
             sum(orders_unknown) as orders_unknown
-        from marts.fct_funnel_daily
-        where funnel_on between :before and :until
-            and (cast(:seller_id as bigint) is null or seller_id = :seller_id)
-            and (cast(:category as text) is null or category = :category)
-            and (cast(:country as text) is null
-                or seller_id in (select seller_id from marts.dim_sellers where country = :country))
+        {of_scope}
+            and funnel_on between :before and :until
         group by funnel_on, source, device
     )
 
@@ -91,8 +99,8 @@ class Funnel:
 
 
 def read_funnel(connection: sa.Connection, scope: Scope) -> Funnel:
-    """The funnel by the mart `fct_funnel_daily`."""
-    rows = list(connection.execute(sa.text(_FUNNEL), scope.values()).mappings())
+    """The funnel by the mart whose grain is nearest: of a seller, of a category, or of the market."""
+    rows = list(connection.execute(sa.text(_FUNNEL.format(of_scope=_of(scope))), scope.values()).mappings())
     named = [row for row in rows if not row["is_before"]]
     return Funnel(
         totals=_whole(rows, is_before=False),
@@ -101,6 +109,12 @@ def read_funnel(connection: sa.Connection, scope: Scope) -> Funnel:
         sources=_by_views(named, "source"),
         devices=_by_views(named, "device"),
     )
+
+
+def _of(scope: Scope) -> str:
+    if scope.seller_id is not None:
+        return _OF_SELLER
+    return _OF_MARKET if scope.category is None else _OF_CATEGORY
 
 
 def _whole(rows: list[sa.RowMapping], *, is_before: bool) -> Steps:

@@ -15,9 +15,8 @@ from marketplace.storage.warehouse import Warehouse
 _DAY = """
     select metrics.metric_on, metrics.active_shoppers, metrics.views, metrics.clicks, metrics.whatsapp_starts,
         extract(epoch from now() - (select max(known_at) from marts.fct_funnel_daily)),
-        (select sum(impressions) from marts.fct_seller_daily where day_on = metrics.metric_on),
-        (select sum(orders) from marts.fct_seller_daily where day_on = metrics.metric_on),
-        (select sum(revenue_usd) from marts.fct_seller_daily where day_on = metrics.metric_on)
+        metrics.impressions, metrics.orders,
+        (select sum(revenue_usd) from marts.fct_market_revenue_daily where day_on = metrics.metric_on)
     from marts.mart_platform_metrics_daily as metrics
     order by metrics.metric_on desc
     limit 1

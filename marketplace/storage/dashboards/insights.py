@@ -69,7 +69,7 @@ _OWN = [name for name in Alert.__slots__ if name not in ("seller_name", "currenc
 def read_forecast(connection: sa.Connection, scope: Scope) -> Forecast | None:
     """What the seller or the market is expected to sell after the scope; None where no forecast is served.
 
-    There is none of the sellers of one country, and none of one category of a single seller.
+    There is none of the sellers of one country, and none of one category.
     """
     name = _name(scope)
     if name is None:
@@ -92,11 +92,14 @@ def read_forecast(connection: sa.Connection, scope: Scope) -> Forecast | None:
 
 
 def read_alerts(connection: sa.Connection, scope: Scope, *, limit: int) -> list[Alert]:
-    """The scope's alerts, newest first and of one day the strongest first; the market's include its sellers'."""
+    """The scope's alerts, newest first and of one day the strongest first; the market's include its sellers'.
+
+    Those that later figures took back are left out.
+    """
     statement = (
         sa.select(*(alerts.c[one] for one in _OWN), sellers.c.name.label("seller_name"), sellers.c.currency)
         .join(sellers, sellers.c.seller_id == alerts.c.seller_id, isouter=True)
-        .where(alerts.c.observed_on.between(scope.since, scope.until))
+        .where(alerts.c.observed_on.between(scope.since, scope.until), alerts.c.withdrawn_at.is_(None))
         .order_by(alerts.c.observed_on.desc(), sa.func.abs(alerts.c.score).desc(), alerts.c.alert_id)
         .limit(limit)
     )
@@ -108,8 +111,6 @@ def read_alerts(connection: sa.Connection, scope: Scope, *, limit: int) -> list[
 
 
 def _name(scope: Scope) -> str | None:
-    if scope.seller_id is not None:
-        return None if scope.category else f"seller:{scope.seller_id}"
-    if scope.country is not None:
+    if scope.category is not None or scope.country is not None:
         return None
-    return f"category:{scope.category}" if scope.category else "market"
+    return "market" if scope.seller_id is None else f"seller:{scope.seller_id}"

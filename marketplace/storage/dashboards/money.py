@@ -11,15 +11,18 @@ from marketplace.storage.dashboards.scope import Scope
 
 _DAYS = """
     select day_on, currency, cast(sum(revenue_minor) as bigint), sum(revenue_usd),
-        cast(sum(orders) as bigint), cast(sum(units) as bigint),
-        bool_and((orders = 0 and revenue_minor = 0) or revenue_usd is not null)
-    from marts.fct_seller_daily
-    where day_on between :before and :until
-        and (cast(:seller_id as bigint) is null or seller_id = :seller_id)
-        and (cast(:country as text) is null
-            or seller_id in (select seller_id from marts.dim_sellers where country = :country))
+        cast(sum(orders) as bigint), cast(sum(units) as bigint), bool_and(is_converted)
+    from marts.fct_market_revenue_daily
+    where day_on between :before and :until and (cast(:country as text) is null or country = :country)
     group by day_on, currency
     order by day_on, currency
+"""
+_DAYS_OF_SELLER = """
+    select day_on, currency, revenue_minor, revenue_usd, orders, units,
+        (orders = 0 and revenue_minor = 0) or revenue_usd is not null
+    from marts.fct_seller_daily
+    where seller_id = :seller_id and day_on between :before and :until
+    order by day_on
 """
 _DAYS_OF_CATEGORY = """
     select lines.occurred_on, lines.currency, cast(coalesce(sum(lines.amount_minor), 0) as bigint),
@@ -38,6 +41,23 @@ _DAYS_OF_CATEGORY = """
     group by lines.occurred_on, lines.currency
     order by lines.occurred_on, lines.currency
 """
+# Whoever is ordered most has orders: the tenth most ordered says of which few products the other measures are summed.
+_MOST_ORDERED = """
+    with ordered as materialized (
+        select product_id, sum(orders) as orders
+        from marts.fct_product_orders_daily
+        where day_on between :since and :until
+            and (cast(:category as text) is null or category = :category)
+            and (cast(:country as text) is null
+                or seller_id in (select seller_id from marts.dim_sellers where country = :country))
+        group by product_id
+    )
+
+    select product_id
+    from ordered
+    order by orders desc
+    fetch first :limit rows with ties
+"""
 _PRODUCTS = """
     with best as (
         select product_id, cast(sum(impressions) as bigint) as impressions, cast(sum(views) as bigint) as views,
@@ -47,10 +67,8 @@ _PRODUCTS = """
         from marts.fct_product_daily
         where day_on between :since and :until
             and product_id is not null
-            and (cast(:seller_id as bigint) is null or seller_id = :seller_id)
+            {of_scope}
             and (cast(:category as text) is null or category = :category)
-            and (cast(:country as text) is null
-                or seller_id in (select seller_id from marts.dim_sellers where country = :country))
         group by product_id
         order by sum(orders) desc, sum(whatsapp_starts) desc, sum(clicks) desc, product_id
         limit :limit
@@ -63,6 +81,12 @@ _PRODUCTS = """
     inner join marts.dim_products as products on products.product_id = best.product_id and products.is_current
     inner join marts.dim_sellers as sellers on sellers.seller_id = products.seller_id
     order by best.orders desc, best.whatsapp_starts desc, best.clicks desc, best.product_id
+"""
+_OF_SELLER = "and seller_id = :seller_id"
+_OF_THESE = "and product_id = any(:product_ids)"
+_OF_ALL = """
+    and (cast(:country as text) is null
+        or seller_id in (select seller_id from marts.dim_sellers where country = :country))
 """
 _SELLERS = """
     select sellers.seller_id, sellers.name, sellers.country, best.views, best.whatsapp_starts, best.orders,
@@ -167,9 +191,9 @@ class Answers:
 
 
 def read_money(connection: sa.Connection, scope: Scope) -> Money:
-    """What was sold, by the mart `fct_seller_daily`; of one category by `fct_order_lines`."""
-    statement = _DAYS_OF_CATEGORY if scope.category is not None else _DAYS
-    rows = connection.execute(sa.text(statement), scope.values())
+    """What was sold, by the mart whose grain is nearest: of a category, of a seller, or of the market."""
+    of_all = _DAYS if scope.seller_id is None else _DAYS_OF_SELLER
+    rows = connection.execute(sa.text(_DAYS_OF_CATEGORY if scope.category else of_all), scope.values())
     days = [
         DayTakings(currency, minor, usd, orders, units or 0, is_converted, day)
         for day, currency, minor, usd, orders, units, is_converted in rows
@@ -180,7 +204,11 @@ def read_money(connection: sa.Connection, scope: Scope) -> Money:
 
 def top_products(connection: sa.Connection, scope: Scope, *, limit: int) -> list[TopProduct]:
     """Those ordered most, then those most chatted about, then those most clicked."""
-    return [TopProduct(*row) for row in connection.execute(sa.text(_PRODUCTS), scope.values(limit=limit))]
+    values, of_scope = scope.values(limit=limit), _OF_SELLER
+    if scope.seller_id is None:
+        ordered = list(connection.scalars(sa.text(_MOST_ORDERED), values))
+        values, of_scope = {**values, "product_ids": ordered}, _OF_THESE if len(ordered) >= limit else _OF_ALL
+    return [TopProduct(*row) for row in connection.execute(sa.text(_PRODUCTS.format(of_scope=of_scope)), values)]
 
 
 def top_sellers(connection: sa.Connection, scope: Scope, *, limit: int) -> list[TopSeller]:

@@ -27,19 +27,10 @@ _COHORTS = """
     order by cohort_on, period
 """
 _SEGMENTS = """
-    select segment, currency, count(*), cast(sum(monetary_minor) as bigint), avg(recency_days), avg(frequency),
-        max(as_of)
-    from marts.customer_rfm
-    where seller_id = :seller_id
-    group by segment, currency
-    order by count(*) desc, segment, currency
-"""
-_SEGMENTS_OF_MARKET = """
-    select segment, 'USD', count(*), cast(round(cast(sum(monetary_usd) * 100 as numeric)) as bigint),
-        avg(recency_days), avg(frequency), max(as_of)
-    from marts.customer_rfm_market
-    group by segment
-    order by count(*) desc, segment
+    select segment, currency, customers, monetary_minor, recency_days_mean, frequency_mean, as_of
+    from marts.customer_segments
+    where seller_id = coalesce(cast(:seller_id as bigint), 0)
+    order by customers desc, segment, currency
 """
 _SEASONS = """
     select unit, bucket, orders, revenue_minor, index
@@ -94,11 +85,11 @@ def read_cohorts(
 
 def read_segments(connection: sa.Connection, scope: Scope) -> list[Segment]:
     """The customers by segment and currency, fullest first; the market's are in US dollars."""
-    statement = _SEGMENTS_OF_MARKET if scope.seller_id is None else _SEGMENTS
-    rows = connection.execute(sa.text(statement), scope.values())
     return [
-        Segment(segment, count, minor or 0, currency, float(recency), float(frequency), as_of)
-        for segment, currency, count, minor, recency, frequency, as_of in rows
+        Segment(segment, count, minor or 0, currency, recency, frequency, as_of)
+        for segment, currency, count, minor, recency, frequency, as_of in connection.execute(
+            sa.text(_SEGMENTS), scope.values()
+        )
     ]
 
 

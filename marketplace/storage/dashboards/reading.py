@@ -34,14 +34,16 @@ SELLERS = 10
 ALERTS = 20
 LEADS = 20
 OPTIONS = 60
-CORE = ("fct_funnel_daily", "fct_seller_daily", "dim_sellers", "mart_platform_metrics_daily")
+_FUNNELS = ("fct_funnel_daily", "fct_category_funnel_daily", "fct_market_funnel_daily")
+_DAYS = ("fct_seller_daily", "fct_market_revenue_daily", "mart_platform_metrics_daily")
+CORE = (*_FUNNELS, *_DAYS, "dim_sellers")
 _OF_CATEGORY = ("fct_orders", "fct_order_lines")
-_PRODUCTS = ("fct_product_daily", "dim_products")
-_PARTS = (*_PRODUCTS, "cohort_retention", "customer_rfm", "customer_rfm_market", "fct_sync_health", "seasonality")
+_PRODUCTS = ("fct_product_daily", "fct_product_orders_daily", "dim_products")
+_PARTS = (*_PRODUCTS, "cohort_retention", "customer_segments", "dim_categories", "fct_sync_health", "seasonality")
 _CATEGORIES = """
-    select category from marts.dim_products
-    where is_current and is_live and category <> '' and (cast(:seller_id as bigint) is null or seller_id = :seller_id)
-    group by category order by count(*) desc, category limit :limit
+    select category from marts.dim_categories
+    where seller_id = coalesce(cast(:seller_id as bigint), 0)
+    order by products desc, category limit :limit
 """
 _COUNTRIES = "select distinct country from marts.dim_sellers order by country"
 Part = TypeVar("Part")
@@ -117,13 +119,13 @@ def read_dashboard(warehouse: Warehouse, asked: Asked, now: datetime) -> Dashboa
             products=part(lambda: top_products(connection, scope, limit=PRODUCTS), *_PRODUCTS),
             sellers=top_sellers(connection, scope, limit=SELLERS) if is_market else None,
             cohorts=part(lambda: read_cohorts(connection, scope), "cohort_retention"),
-            segments=part(lambda: read_segments(connection, scope), f"customer_rfm{'_market' if is_market else ''}"),
+            segments=part(lambda: read_segments(connection, scope), "customer_segments"),
             seasons=part(lambda: read_seasons(connection, scope), "seasonality"),
             health=read_health(connection, scope, now, with_syncs=bool(part(lambda: True, "fct_sync_health"))),
             forecast=read_forecast(connection, scope),
             alerts=read_alerts(connection, scope, limit=ALERTS),
             inbox=None if scope.seller_id is None else read_inbox(connection, scope.seller_id, limit=LEADS),
-            options=part(lambda: _options(connection, scope), "dim_products") or Options([], []),
+            options=part(lambda: _options(connection, scope), "dim_categories") or Options([], []),
             reasons=reasons,
         )
 

@@ -135,3 +135,7 @@ select
     {{ rate('clicks', 'views') }} as view_to_click_rate,
     {{ rate('whatsapp_starts', 'clicks') }} as click_to_whatsapp_rate
 from counted
+{% if not is_incremental() %}
+    -- A seller's days lie side by side: a dashboard reads few pages.
+    order by seller_id, funnel_on
+{% endif %}

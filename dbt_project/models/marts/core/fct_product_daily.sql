@@ -8,7 +8,7 @@
         indexes=[
             {'columns': ['seller_id', 'day_on']},
             {'columns': ['day_on']},
-            {'columns': ['product_id']},
+            {'columns': ['product_id', 'day_on']},
             {'columns': ['known_at']}
         ]
     )
@@ -108,3 +108,7 @@ select
     max(known_at) as known_at
 from steps
 group by product_id, seller_id, category, occurred_on
+{% if not is_incremental() %}
+    -- A seller's days lie side by side: a dashboard reads few pages.
+    order by seller_id, occurred_on
+{% endif %}

@@ -1,0 +1,70 @@
+-- One row per local day, country, category, source and device on which anything happened.
+-- Late news of a seller's day may change the next day of another in a zone of its own: neighbours are summed again too.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='funnel_on',
+        on_schema_change='fail',
+        indexes=[
+            {'columns': ['category', 'funnel_on']},
+            {'columns': ['funnel_on']},
+            {'columns': ['known_at']}
+        ]
+    )
+}}
+
+-- Not materialized: what is touched is found by an index, not by reading all.
+with funnel as not materialized (
+
+    select * from {{ ref('fct_funnel_daily') }}
+
+),
+
+sellers as (
+
+    select * from {{ ref('dim_sellers') }}
+
+),
+
+{% if is_incremental() %}
+    touched as materialized (
+
+        select distinct funnel.funnel_on + beside.days as funnel_on
+        from funnel
+        cross join generate_series(-1, 1) as beside (days)
+        where funnel.known_at >= {{ watermark('known_at') }}
+
+    ),
+{% endif %}
+
+chosen as (
+
+    select funnel.*
+    from funnel
+    {% if is_incremental() %}
+        inner join touched on funnel.funnel_on = touched.funnel_on
+    {% endif %}
+
+)
+
+select
+    chosen.funnel_on,
+    sellers.country,
+    chosen.category,
+    chosen.source,
+    chosen.device,
+    sum(chosen.impressions)::bigint as impressions,
+    sum(chosen.views)::bigint as views,
+    sum(chosen.clicks)::bigint as clicks,
+    sum(chosen.whatsapp_starts)::bigint as whatsapp_starts,
+    sum(chosen.wishlists)::bigint as wishlists,
+    sum(chosen.purchases)::bigint as purchases,
+    sum(chosen.orders)::bigint as orders,
+    sum(chosen.orders_matched)::bigint as orders_matched,
+    sum(chosen.orders_probable)::bigint as orders_probable,
+    sum(chosen.orders_unknown)::bigint as orders_unknown,
+    max(chosen.known_at) as known_at
+from chosen
+inner join sellers on chosen.seller_id = sellers.seller_id
+group by chosen.funnel_on, sellers.country, chosen.category, chosen.source, chosen.device
