@@ -1,5 +1,14 @@
 -- One row per country and day of the calendar's years.
-{{ config(indexes=[{'columns': ['country', 'date_on'], 'unique': true}]) }}
+-- It follows from seeds and variables alone, so that an incremental build leaves it as it is; only a full one reads them
+-- again.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        indexes=[{'columns': ['country', 'date_on'], 'unique': true}]
+    )
+}}
 
 with days as (
 
@@ -13,6 +22,9 @@ with days as (
     from {{ ref('market_customs') }} as customs
     cross join
         generate_series(0, date '{{ var("calendar_to") }}' - date '{{ var("calendar_from") }}') as days_later
+    {% if is_incremental() %}
+        where not exists (select 1 from {{ this }})
+    {% endif %}
 
 ),
 
