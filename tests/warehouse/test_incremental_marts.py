@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.local.postgres import EmbeddedPostgres
 from marketplace.storage import tables
+from marketplace.storage.erasures import erase_person, traces
 from marketplace.storage.warehouse import Warehouse
 from tests.warehouse import world
 from tests.warehouse.dbt_command import Dbt
@@ -242,3 +243,15 @@ def test_a_mart_with_other_columns_than_its_contract_is_built_anew(grown: Wareho
     growing_dbt("run", "--select", "fct_interactions")
     after = rows_of(grown, "select event_id, session_key, weight from marts.fct_interactions order by event_id")
     assert after == before
+
+
+def test_a_person_who_is_erased_is_in_no_table_and_no_build_brings_them_back(
+    grown: Warehouse, growing_dbt: Dbt
+) -> None:
+    assert {"intermediate.int_orders_attributed.actor", "marts.fct_sessions.session_key"} <= set(
+        traces(grown, ["juma"])
+    )
+    erase_person(grown, requested_by="me", user_id="juma")
+    assert traces(grown, ["juma"]) == {}
+    growing_dbt("run")
+    assert traces(grown, ["juma"]) == {}

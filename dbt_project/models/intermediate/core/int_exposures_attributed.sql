@@ -67,7 +67,10 @@ sellers as (
 
         select sellers.seller_id
         from sellers
-        where not exists (select 1 from {{ this }} as kept where kept.seller_id = sellers.seller_id)
+        where not exists (
+            select 1 from {{ this }} as kept
+            where kept.seller_id = sellers.seller_id
+        )
 
     ),
 

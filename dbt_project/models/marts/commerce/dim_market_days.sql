@@ -1,6 +1,5 @@
 -- One row per country and day of the calendar's years.
--- It follows from seeds and variables alone, so that an incremental build leaves it as it is; only a full one reads them
--- again.
+-- It follows from seeds and variables alone: an incremental build leaves it as it is, a full one reads them again.
 {{
     config(
         materialized='incremental',

@@ -109,7 +109,9 @@ orders as (
         coalesce(sum(orders.items) filter (where orders.is_sale), 0)::bigint as units,
         count(distinct orders.customer_id) filter (where orders.is_sale) as buyers,
         coalesce(
-            sum(orders.gross_minor) filter (where orders.status <> 'cancelled' and orders.currency = sellers.currency), 0
+            sum(orders.gross_minor)
+            filter (where orders.status <> 'cancelled' and orders.currency = sellers.currency),
+            0
         )::bigint as revenue_minor,
         -- Added up as decimals, whose sum is the same in any order.
         case

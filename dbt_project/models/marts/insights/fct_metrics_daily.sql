@@ -90,8 +90,8 @@ catalogues as (
 ),
 
 {% if is_incremental() %}
-    -- Whole days, since the market's figures are of all sellers. Catalogues are small and have no clock: they are counted
-    -- again and compared with what was built.
+    -- Whole days, since the market's figures are of all sellers. Catalogues are small and have no clock: they are
+    -- counted again and compared with what was built.
     catalogue_figures as (
 
         select
