@@ -122,6 +122,8 @@ def _keep(
         task = bar.add_task(f"storing orders of {owner.name}", total=len(found))
         stored = record_orders(warehouse, found, progress=lambda done: bar.update(task, completed=done))
     console.print(f"{stored.new:,} of {len(found):,} orders and {stored.new_lines:,} of {lines:,} lines are new")
+    if stored.erased:
+        console.print(f"{stored.erased:,} orders of customers who were erased were left out")
     for order_id in stored.differing[:SHOWN]:
         console.print(f"{order_id} is kept as it was, though the file says otherwise now", markup=False)
     if len(stored.differing) > SHOWN:

@@ -24,7 +24,7 @@ from marketplace.storage.shared_secrets import shared_secret
 from marketplace.storage.tables import accesses, api_keys, erasures, leads, whatsapp_starts
 from marketplace.storage.warehouse import Warehouse
 
-USER, CUSTOMER = "user_id", "customer_id"
+USER, CUSTOMER, ACTOR = "user_id", "customer_id", "actor"  # the last: a shopper, or an activity of nobody known
 # What leads to a person where no user_id stands beside it.
 LINKS = ("session_key", "session_id", "event_id", "start_id", "visitor_hash", "phone_hash")
 QUOTED = ("start_code", "start_id")  # what an order keeps of a chat
@@ -48,6 +48,7 @@ class _Person:
     users: set[str]
     phones: set[str]
     customers: set[str] = field(default_factory=set)
+    actors: set[str] = field(default_factory=set)
     links: dict[str, set[str]] = field(default_factory=dict)
 
 
@@ -80,7 +81,8 @@ def erase_person(
         connection.execute(insert(erasures).on_conflict_do_nothing(), rows)
         _forget_keys(connection, person, key)
         _tell(connection, person.users)
-    return Erased(tuple(sorted(hashes)), counts)
+    # Ids first: the audit names the first, and a number's hash is more than need be told.
+    return Erased(tuple(sorted(hashes, key=lambda one: (hashes[one] != "user", one))), counts)
 
 
 def tables_of_people(connection: sa.Connection) -> Tables:
@@ -93,7 +95,7 @@ def tables_of_people(connection: sa.Connection) -> Tables:
         " and c.column_name = any(:names) and c.data_type in ('text', 'character varying')"
         " group by 1 order by 1"
     )
-    names = [USER, CUSTOMER, *LINKS, *QUOTED]
+    names = [USER, CUSTOMER, ACTOR, *LINKS, *QUOTED]
     return {
         name: frozenset(columns)
         for name, columns in connection.execute(statement, {"names": names})
@@ -138,6 +140,7 @@ def _known_as(connection: sa.Connection, tables: Tables, user_id: str | None, ph
     person.links["phone_hash"] = set(person.phones)
     by_phone = sa.select(leads.c.event_id).where(leads.c.phone_hash.in_(person.phones))
     person.links["event_id"] |= set(connection.scalars(by_phone))
+    person.actors = person.users | {f"#lead/{one}" for one in person.links["event_id"]}
     for name, columns in tables.items():
         if USER in columns:
             table = _table(name, columns)
@@ -156,17 +159,20 @@ def _erase(connection: sa.Connection, tables: Tables, person: _Person) -> Counte
     for name, columns in tables.items():
         table = _table(name, columns)
         if CUSTOMER in columns:
+            if ACTOR in columns:  # of the chat or click that led to the order, which may be another's
+                led: dict[str, str | None] = dict.fromkeys(columns & {ACTOR, "session_key", *QUOTED})
+                connection.execute(sa.update(table).where(table.c[ACTOR].in_(person.actors)).values(led))
             emptied: dict[str, str | None] = {CUSTOMER: nobody} | dict.fromkeys(columns.intersection(QUOTED))
             statement: sa.Update | sa.Delete = (
                 sa.update(table).where(table.c[CUSTOMER].in_(person.customers)).values(emptied)
             )
         else:
-            named = [(USER, person.users)] if USER in columns else []
+            named = [(one, held) for one, held in ((USER, person.users), (ACTOR, person.actors)) if one in columns]
             linked = [(link, person.links[link]) for link in columns.intersection(LINKS) if not named or link in _ALSO]
-            held = [table.c[column].in_(values) for column, values in (*named, *linked) if values]
-            if not held:
+            theirs = [table.c[column].in_(values) for column, values in (*named, *linked) if values]
+            if not theirs:
                 continue
-            statement = sa.delete(table).where(sa.or_(*held))
+            statement = sa.delete(table).where(sa.or_(*theirs))
         if rows := connection.execute(statement).rowcount:
             counts[name] += rows
     return counts

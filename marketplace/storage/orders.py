@@ -10,21 +10,32 @@ import sqlalchemy as sa
 
 from marketplace.events.orders import Order, OrderLine
 from marketplace.storage.landing import Columns, as_array, land
+from marketplace.storage.people import erased_among
 from marketplace.storage.tables import order_lines, orders
 from marketplace.storage.warehouse import Warehouse
 
 PIECE = 10_000  # orders of one transaction
+BY_PHONE = "phone:"  # before the hash of a number, where that is all we know of a customer
 _CONTENT = ("seller_id", "customer_id", "status", "currency", "gross_minor", "net_minor", "items", "occurred_at")
 _Numbered = tuple[str, int, OrderLine]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredOrders:
-    """How many orders and lines were new, and the ids of those that are kept with another content than was sent."""
+    """How many orders and lines were new, which are kept with another content, and how many are of somebody erased."""
 
     new: int = 0
     new_lines: int = 0
     differing: tuple[str, ...] = ()
+    erased: int = 0
+
+    def __add__(self, other: StoredOrders) -> StoredOrders:
+        return StoredOrders(
+            self.new + other.new,
+            self.new_lines + other.new_lines,
+            self.differing + other.differing,
+            self.erased + other.erased,
+        )
 
 
 def record_orders(
@@ -39,16 +50,19 @@ def record_orders(
         with warehouse.begin() as connection:
             stored = store_orders(connection, piece)
         seen += len(piece)
-        total = StoredOrders(
-            total.new + stored.new, total.new_lines + stored.new_lines, total.differing + stored.differing
-        )
+        total += stored
         progress(seen)
     return total
 
 
 def store_orders(connection: sa.Connection, found: Sequence[Order]) -> StoredOrders:
-    """What became of the orders, in the transaction of the caller; as `record_orders`."""
-    piece = sorted(found, key=lambda order: order.order_id)  # two that store the same ones meet them in one order
+    """What became of the orders, in the transaction of the caller; as `record_orders`.
+
+    Those of a customer who was erased are not taken in.
+    """
+    gone = _erased(connection, found)
+    welcome = [order for order in found if order.customer_id not in gone]
+    piece = sorted(welcome, key=lambda order: order.order_id)  # two that store the same ones meet them in one order
     known = _known(connection, piece)
     fresh = [order for order in piece if order.order_id not in known]
     differing = tuple(
@@ -57,7 +71,15 @@ def store_orders(connection: sa.Connection, found: Sequence[Order]) -> StoredOrd
     lines = [(order.order_id, place, line) for order in fresh for place, line in enumerate(order.lines, 1)]
     new = land(connection, orders, fresh, _order_columns) if fresh else 0
     new_lines = land(connection, order_lines, lines, _line_columns) if lines else 0
-    return StoredOrders(new, new_lines, differing)
+    return StoredOrders(new, new_lines, differing, len(found) - len(welcome))
+
+
+def _erased(connection: sa.Connection, found: Sequence[Order]) -> set[str]:
+    """Those of the customers whose people were erased, under their own id or their number."""
+    customers = {order.customer_id for order in found}
+    phones = {one.removeprefix(BY_PHONE) for one in customers if one.startswith(BY_PHONE)}
+    gone = erased_among(connection, customers, phones)
+    return gone | {BY_PHONE + one for one in gone & phones}
 
 
 def _known(connection: sa.Connection, piece: Sequence[Order]) -> dict[str, tuple[object, ...]]:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.local.postgres import EmbeddedPostgres
 from marketplace.storage import tables
+from marketplace.storage.erasures import erase_person, traces
 from marketplace.storage.warehouse import Warehouse
 from tests.warehouse import world
 from tests.warehouse.dbt_command import Dbt
@@ -23,6 +24,8 @@ from tests.warehouse.world import AMINA, BASKET, KOFI, LAST_MOMENT, MAT, NOON, S
 STOOL = 4  # Kofi offers it days after it was first looked at
 LATER = NOON + timedelta(days=4)
 ORDERED = NOON + timedelta(hours=3)
+NEWEST = NOON + timedelta(days=1, hours=3)  # the last thing known before the late news
+SHOWN_CLICK = NEWEST - timedelta(minutes=20)
 VALUES = {"title": "Basket", "category": "Rugs", "price": "200000 KES", "in_stock": "yes", "status": "live"}
 
 
@@ -51,6 +54,11 @@ def version(product_id: int, field: str, value: str | None, valid_from: datetime
     return {**row, "sync_id": "s1"}
 
 
+def showing(answer_id: str, product_id: int, seller_id: int, at: datetime) -> dict[str, Any]:
+    """A row of raw.exposures, shown to a shopper who is in no other test."""
+    return {**world.exposure(answer_id, 1, product_id, seller_id, at), "user_id": "wanjiru"}
+
+
 ORDERS = [
     order("quotes", AMINA, "bought-by-phone", NOON + timedelta(days=1), start_code="code-late"),
     order("clicked", AMINA, "amina-the-shopper", ORDERED),
@@ -62,6 +70,8 @@ EARLY = [
     # Before and after a pause that a late view will fill.
     interaction("pause-1", BASKET, "view", NOON + timedelta(hours=5), user_id="amina-the-shopper"),
     interaction("pause-2", MAT, "view", NOON + timedelta(hours=5, minutes=50), user_id="amina-the-shopper"),
+    # A click that two showings may have led to, of which the one before it is told of late.
+    interaction("shown-click", SHOES, "click", SHOWN_CLICK, user_id="wanjiru"),
     # The stool is not in the catalogue yet.
     interaction("stool-1", STOOL, "view", NOON),
     interaction("stool-2", STOOL, "click", NOON + timedelta(minutes=1), user_id="zawadi"),
@@ -88,6 +98,7 @@ def growing(postgres: EmbeddedPostgres) -> Iterator[Warehouse]:
     world.insert(opened, tables.orders, ORDERS)
     world.insert(opened, tables.order_lines, LINES)
     world.insert(opened, tables.interactions, EARLY)
+    world.insert(opened, tables.exposures, [showing("first", SHOES, KOFI, SHOWN_CLICK - timedelta(hours=20))])
     yield opened
     opened.close()
 
@@ -117,6 +128,12 @@ def grown(growing: Warehouse, growing_dbt: Dbt) -> Warehouse:
     )
     world.insert(growing, tables.whatsapp_starts, [start("late", AMINA, NOON, device="tablet", received_at=LATER)])
     world.insert(growing, tables.exposures, [world.exposure("a4", 1, MAT, AMINA, LATER, variant="control")])
+    # Served before the last thing known, stored after it: within the look-back.
+    world.insert(growing, tables.exposures, [showing("second", SHOES, KOFI, SHOWN_CLICK - timedelta(minutes=5))])
+    # An order of the past, told of today, and a wish for what was shown days ago.
+    world.insert(growing, tables.orders, [order("told-late", AMINA, "juma", NOON, received_at=LATER)])
+    world.insert(growing, tables.order_lines, [line("told-late", BASKET)])
+    receive(growing, [interaction("wished-late", SHOES, "wishlist", ORDERED, received_at=LATER)])
     with growing.begin() as connection:
         cancelled = {"status": "cancelled", "received_at": LATER}
         connection.execute(sa.update(tables.orders).where(tables.orders.c.order_id == "regretted").values(cancelled))
@@ -164,12 +181,34 @@ def test_a_chat_that_is_received_late_claims_its_lead_and_its_order(grown: Wareh
         ("nowhere", "unknown", None, "unknown"),
         ("quotes", "matched", "late", "tablet"),
         ("regretted", "unknown", None, "unknown"),
+        ("told-late", "probable", "late", "tablet"),
     ]
     shares = """
         select sum(orders)::int, sum(orders_matched)::int, sum(orders_probable)::int, sum(orders_unknown)::int
         from marts.fct_funnel_daily
     """
-    assert rows_of(grown, shares) == [(3, 1, 1, 1)]
+    assert rows_of(grown, shares) == [(4, 1, 2, 1)]
+
+
+def test_a_showing_that_is_stored_late_takes_what_followed_it_from_the_one_before(grown: Warehouse) -> None:
+    shown = "select answer_id, is_clicked from marts.fct_recommendation_exposure where user_id = 'wanjiru' order by 1"
+    assert rows_of(grown, shown) == [("first", False), ("second", True)]
+    wished = "select answer_id, rank from marts.fct_recommendation_exposure where is_wishlisted"
+    assert rows_of(grown, wished) == [("a1", 2)]
+    exposed = "select sum(impressions)::int, sum(clicks)::int from marts.fct_seller_exposure_daily where seller_id = {}"
+    seller = "select impressions::int, clicks::int from marts.mart_seller_exposure where seller_id = {}"
+    assert rows_of(grown, exposed.format(KOFI)) == rows_of(grown, seller.format(KOFI))
+
+
+def test_an_order_that_is_told_of_late_counts_on_its_day_and_in_the_figures_of_that_day(grown: Warehouse) -> None:
+    days = f"select orders::int from marts.fct_seller_daily where seller_id = {AMINA} and day_on = '2026-03-01'"
+    figures = f"""
+        select value::int from marts.fct_metrics_daily
+        where metric = 'orders' and seller_id = {AMINA} and metric_on = '2026-03-01'
+    """
+    assert rows_of(grown, days) == rows_of(grown, figures) == [(2,)]
+    lines = "select count(*)::int from marts.fct_order_lines where order_id = 'told-late'"
+    assert rows_of(grown, lines) == [(1,)]
 
 
 def test_the_last_days_events_replayed_thrice_and_shuffled_change_no_mart(grown: Warehouse, growing_dbt: Dbt) -> None:
@@ -204,3 +243,15 @@ def test_a_mart_with_other_columns_than_its_contract_is_built_anew(grown: Wareho
     growing_dbt("run", "--select", "fct_interactions")
     after = rows_of(grown, "select event_id, session_key, weight from marts.fct_interactions order by event_id")
     assert after == before
+
+
+def test_a_person_who_is_erased_is_in_no_table_and_no_build_brings_them_back(
+    grown: Warehouse, growing_dbt: Dbt
+) -> None:
+    assert {"intermediate.int_orders_attributed.actor", "marts.fct_sessions.session_key"} <= set(
+        traces(grown, ["juma"])
+    )
+    erase_person(grown, requested_by="me", user_id="juma")
+    assert traces(grown, ["juma"]) == {}
+    growing_dbt("run")
+    assert traces(grown, ["juma"]) == {}

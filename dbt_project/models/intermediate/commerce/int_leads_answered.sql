@@ -15,7 +15,8 @@ answers as (
 select
     leads.event_id,
     min(answers.occurred_at) as answered_at,
-    extract(epoch from min(answers.occurred_at) - min(leads.occurred_at))::double precision as response_seconds
+    extract(epoch from min(answers.occurred_at) - min(leads.occurred_at))::double precision as response_seconds,
+    max(answers.occurred_at) as known_at
 from leads
 inner join answers
     on

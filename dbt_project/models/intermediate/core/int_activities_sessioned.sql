@@ -125,7 +125,7 @@ paused as (
     select
         *,
         occurred_at - lag(occurred_at) over (
-            partition by actor, active_on order by occurred_at, activity, activity_id
+            partition by active_on, actor order by occurred_at, activity, activity_id
         ) > interval '{{ var("session_gap_minutes") }} minutes' as is_after_pause
     from placed
 
@@ -136,7 +136,7 @@ numbered as (
     select
         *,
         count(*) filter (where is_after_pause) over (
-            partition by actor, active_on order by occurred_at, activity, activity_id rows unbounded preceding
+            partition by active_on, actor order by occurred_at, activity, activity_id rows unbounded preceding
         ) as burst
     from paused
 
@@ -151,7 +151,7 @@ named as (
             session_id, min(session_id) over in_burst, extract(epoch from min(occurred_at) over in_burst)::bigint::text
         ) as session_name
     from numbered
-    window in_burst as (partition by actor, active_on, burst)
+    window in_burst as (partition by active_on, actor, burst)
 
 ),
 
@@ -163,7 +163,7 @@ described as (
         min(traffic_source) over in_session as session_source,
         min(experiment || chr(31) || variant) over in_session as session_trial
     from named
-    window in_session as (partition by actor, active_on, session_name)
+    window in_session as (partition by active_on, actor, session_name)
 
 )
 

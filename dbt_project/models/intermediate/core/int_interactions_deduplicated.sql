@@ -29,7 +29,7 @@ ordered as (
     select
         *,
         row_number() over (
-            partition by user_id, occurred_at, product_id, kind
+            partition by occurred_at, user_id, product_id, kind
             order by received_at, event_id
         ) as copy
     from interactions

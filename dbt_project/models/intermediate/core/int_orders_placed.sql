@@ -1,4 +1,7 @@
 -- One row per order to a known seller, with the category of the first of its products that the catalogue knows.
+-- A table: three marts read it, each more than once.
+{{ config(materialized='table', indexes=[{'columns': ['occurred_on', 'seller_id']}, {'columns': ['known_at']}]) }}
+
 with orders as (
 
     select * from {{ ref('stg_raw__orders') }}

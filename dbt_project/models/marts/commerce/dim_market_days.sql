@@ -1,5 +1,13 @@
 -- One row per country and day of the calendar's years.
-{{ config(indexes=[{'columns': ['country', 'date_on'], 'unique': true}]) }}
+-- It follows from seeds and variables alone: an incremental build leaves it as it is, a full one reads them again.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        indexes=[{'columns': ['country', 'date_on'], 'unique': true}]
+    )
+}}
 
 with days as (
 
@@ -13,6 +21,9 @@ with days as (
     from {{ ref('market_customs') }} as customs
     cross join
         generate_series(0, date '{{ var("calendar_to") }}' - date '{{ var("calendar_from") }}') as days_later
+    {% if is_incremental() %}
+        where not exists (select 1 from {{ this }})
+    {% endif %}
 
 ),
 

@@ -1,6 +1,19 @@
 -- One row per seller and local day, from the seller's first event to the market's last, quiet days included.
 -- Amounts of the seller's own currency are added up; what came in another is in dollars only.
-{{ config(indexes=[{'columns': ['seller_id', 'day_on'], 'unique': true}, {'columns': ['day_on']}]) }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key=['seller_id', 'day_on'],
+        on_schema_change='fail',
+        indexes=[
+            {'columns': ['seller_id', 'day_on'], 'unique': true},
+            {'columns': ['day_on']},
+            {'columns': ['known_at']}
+        ]
+    )
+}}
+{%- set since = watermark('known_at') if is_incremental() %}
 
 with sellers as (
 
@@ -8,17 +21,61 @@ with sellers as (
 
 ),
 
+{% if is_incremental() %}
+    touched as materialized (
+
+        select
+            seller_id,
+            funnel_on as day_on
+        from {{ ref('fct_funnel_daily') }}
+        where known_at >= {{ since }}
+
+        union distinct
+
+        select
+            seller_id,
+            occurred_on as day_on
+        from {{ ref('fct_leads') }}
+        where known_at >= {{ since }}
+
+        union distinct
+
+        select
+            leads.seller_id,
+            leads.occurred_on as day_on
+        from {{ ref('int_leads_answered') }} as answers
+        inner join {{ ref('fct_leads') }} as leads on answers.event_id = leads.event_id
+        where answers.known_at >= {{ since }}
+
+        union distinct
+
+        select
+            seller_id,
+            occurred_on as day_on
+        from {{ ref('fct_orders') }}
+        where known_at >= {{ since }}
+
+    ),
+{% endif %}
+
 funnel as (
 
     select
-        seller_id,
-        funnel_on as day_on,
-        sum(impressions)::bigint as impressions,
-        sum(views)::bigint as views,
-        sum(clicks)::bigint as clicks,
-        sum(whatsapp_starts)::bigint as whatsapp_starts
-    from {{ ref('fct_funnel_daily') }}
-    group by seller_id, funnel_on
+        counted.seller_id,
+        counted.funnel_on as day_on,
+        sum(counted.impressions)::bigint as impressions,
+        sum(counted.views)::bigint as views,
+        sum(counted.clicks)::bigint as clicks,
+        sum(counted.whatsapp_starts)::bigint as whatsapp_starts,
+        max(counted.known_at) as known_at
+    from {{ ref('fct_funnel_daily') }} as counted
+    {% if is_incremental() %}
+        inner join touched
+            on
+                counted.seller_id = touched.seller_id
+                and counted.funnel_on = touched.day_on
+    {% endif %}
+    group by counted.seller_id, counted.funnel_on
 
 ),
 
@@ -29,9 +86,16 @@ leads as (
         leads.occurred_on as day_on,
         count(*) as leads,
         count(answers.event_id) as leads_answered,
-        percentile_cont(0.5) within group (order by answers.response_seconds) as response_seconds_median
+        percentile_cont(0.5) within group (order by answers.response_seconds) as response_seconds_median,
+        greatest(max(leads.known_at), max(answers.known_at)) as known_at
     from {{ ref('fct_leads') }} as leads
     left join {{ ref('int_leads_answered') }} as answers on leads.event_id = answers.event_id
+    {% if is_incremental() %}
+        inner join touched
+            on
+                leads.seller_id = touched.seller_id
+                and leads.occurred_on = touched.day_on
+    {% endif %}
     group by leads.seller_id, leads.occurred_on
 
 ),
@@ -44,11 +108,25 @@ orders as (
         count(*) filter (where orders.is_sale) as orders,
         coalesce(sum(orders.items) filter (where orders.is_sale), 0)::bigint as units,
         count(distinct orders.customer_id) filter (where orders.is_sale) as buyers,
-        coalesce(sum(orders.gross_minor) filter (where orders.currency = sellers.currency), 0)::bigint as revenue_minor,
-        case when bool_and(orders.gross_usd is not null) then sum(orders.gross_usd) end as revenue_usd
+        coalesce(
+            sum(orders.gross_minor)
+            filter (where orders.status <> 'cancelled' and orders.currency = sellers.currency),
+            0
+        )::bigint as revenue_minor,
+        -- Added up as decimals, whose sum is the same in any order.
+        case
+            when bool_and(orders.status = 'cancelled' or orders.gross_usd is not null)
+                then coalesce(sum(orders.gross_usd::numeric) filter (where orders.status <> 'cancelled'), 0)
+        end as revenue_usd,
+        max(orders.known_at) as known_at
     from {{ ref('fct_orders') }} as orders
     inner join sellers on orders.seller_id = sellers.seller_id
-    where orders.status <> 'cancelled'
+    {% if is_incremental() %}
+        inner join touched
+            on
+                orders.seller_id = touched.seller_id
+                and orders.occurred_on = touched.day_on
+    {% endif %}
     group by orders.seller_id, orders.occurred_on
 
 ),
@@ -73,6 +151,24 @@ happened as (
         seller_id,
         day_on
     from orders
+
+    {% if is_incremental() %}
+        union all
+
+        select
+            seller_id,
+            min(day_on) as day_on
+        from {{ this }}
+        group by seller_id
+
+        union all
+
+        select
+            seller_id,
+            max(day_on) as day_on
+        from {{ this }}
+        group by seller_id
+    {% endif %}
 
 ),
 
@@ -120,12 +216,21 @@ counted as (
         coalesce(orders.revenue_minor, 0) as revenue_minor,
         case when orders.seller_id is null then 0 else orders.revenue_usd end::double precision as revenue_usd,
         coalesce(leads.leads_answered, 0) as leads_answered,
-        leads.response_seconds_median
+        leads.response_seconds_median,
+        greatest(funnel.known_at, leads.known_at, orders.known_at) as known_at
     from days
     inner join sellers on days.seller_id = sellers.seller_id
     left join funnel on days.seller_id = funnel.seller_id and days.day_on = funnel.day_on
     left join leads on days.seller_id = leads.seller_id and days.day_on = leads.day_on
     left join orders on days.seller_id = orders.seller_id and days.day_on = orders.day_on
+    {% if is_incremental() %}
+        -- Days that were not there before are built though nothing happened on them.
+        left join touched on days.seller_id = touched.seller_id and days.day_on = touched.day_on
+        left join {{ this }} as built on days.seller_id = built.seller_id and days.day_on = built.day_on
+        where
+            touched.seller_id is not null
+            or built.seller_id is null
+    {% endif %}
 
 )
 
@@ -147,5 +252,6 @@ select
     {{ rate('whatsapp_starts', 'clicks') }} as click_to_whatsapp_rate,
     {{ rate('orders', 'whatsapp_starts') }} as conversion_rate,
     leads_answered,
-    response_seconds_median
+    response_seconds_median,
+    known_at
 from counted

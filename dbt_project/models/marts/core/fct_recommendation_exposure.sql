@@ -1,11 +1,16 @@
 -- One row per answer and rank.
 {{
     config(
+        materialized='incremental',
+        incremental_strategy='merge',
+        unique_key=['answer_id', 'rank'],
+        on_schema_change='fail',
         indexes=[
             {'columns': ['answer_id', 'rank'], 'unique': true},
             {'columns': ['experiment', 'user_id']},
             {'columns': ['served_on', 'seller_id']},
-            {'columns': ['product_id']}
+            {'columns': ['product_id']},
+            {'columns': ['known_at']}
         ]
     )
 }}
@@ -30,5 +35,9 @@ select
     purchases > 0 as is_purchased,
     refusals > 0 as is_refused,
     served_at,
-    served_on
+    served_on,
+    known_at
 from {{ ref('int_exposures_attributed') }}
+{% if is_incremental() %}
+    where known_at >= {{ watermark('known_at') }}
+{% endif %}

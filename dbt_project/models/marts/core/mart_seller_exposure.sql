@@ -11,14 +11,9 @@ with sellers as (
 
 ),
 
-ordered as (
+days as (
 
-    select
-        seller_id,
-        clicks,
-        served_at,
-        row_number() over (partition by seller_id order by served_at, answer_id, rank) as place
-    from {{ ref('int_exposures_attributed') }}
+    select * from {{ ref('int_exposures_counted_daily') }}
 
 ),
 
@@ -26,11 +21,9 @@ shown as (
 
     select
         seller_id,
-        count(*) as impressions,
-        sum(clicks)::bigint as clicks,
-        min(served_at) as first_impression_at,
-        min(served_at) filter (where place = 100) as hundredth_impression_at
-    from ordered
+        sum(impressions)::bigint as impressions,
+        sum(clicks)::bigint as clicks
+    from days
     group by seller_id
 
 )
@@ -38,12 +31,27 @@ shown as (
 select
     sellers.seller_id,
     sellers.first_product_at,
-    shown.first_impression_at,
-    shown.hundredth_impression_at,
+    firsts.served_at as first_impression_at,
+    hundredths.served_at as hundredth_impression_at,
     coalesce(shown.impressions, 0) as impressions,
     coalesce(shown.clicks, 0) as clicks,
     extract(
-        epoch from shown.hundredth_impression_at - sellers.first_product_at
+        epoch from hundredths.served_at - sellers.first_product_at
     )::double precision / 3600 as hours_to_100_impressions
 from sellers
 left join shown on sellers.seller_id = shown.seller_id
+-- Each is found by an index in the order of time, however many there are.
+left join lateral (
+    select exposures.served_at
+    from {{ ref('int_exposures_attributed') }} as exposures
+    where exposures.seller_id = sellers.seller_id
+    order by exposures.served_at
+    limit 1
+) as firsts on true
+left join lateral (
+    select exposures.served_at
+    from {{ ref('int_exposures_attributed') }} as exposures
+    where exposures.seller_id = sellers.seller_id
+    order by exposures.served_at
+    limit 1 offset 99
+) as hundredths on true

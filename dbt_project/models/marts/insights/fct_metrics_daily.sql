@@ -1,5 +1,17 @@
 -- One row per metric, seller and local day, seller 0 being the whole market; quiet days are zeros.
-{{ config(indexes=[{'columns': ['metric', 'seller_id', 'metric_on'], 'unique': true}, {'columns': ['metric_on']}]) }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='metric_on',
+        on_schema_change='fail',
+        indexes=[
+            {'columns': ['metric', 'seller_id', 'metric_on'], 'unique': true},
+            {'columns': ['metric_on']},
+            {'columns': ['known_at']}
+        ]
+    )
+}}
 
 with sellers as (
 
@@ -7,7 +19,8 @@ with sellers as (
 
 ),
 
-trade as (
+-- Not materialized: what is touched is found by an index, not by reading all.
+seller_days as not materialized (
 
     select * from {{ ref('fct_seller_daily') }}
 
@@ -60,7 +73,7 @@ changes as (
 
 ),
 
-catalogue as (
+catalogues as (
 
     select
         followed.seller_id,
@@ -76,6 +89,79 @@ catalogue as (
 
 ),
 
+{% if is_incremental() %}
+    -- Whole days, since the market's figures are of all sellers. Catalogues are small and have no clock: they are
+    -- counted again and compared with what was built.
+    catalogue_figures as (
+
+        select
+            catalogues.seller_id,
+            catalogues.day_on,
+            figures.*
+        from catalogues
+        cross join
+            lateral (
+                values
+                ('new_products', catalogues.new_products::double precision),
+                ('gone_products', catalogues.gone_products),
+                ('price_changes', catalogues.price_changes),
+                ('failed_syncs', catalogues.failed_syncs),
+                ('sync_seconds', catalogues.sync_seconds)
+            ) as figures (metric, value)
+
+    ),
+
+    touched as materialized (
+
+        select day_on
+        from seller_days
+        where known_at >= {{ watermark('known_at') }}
+
+        union distinct
+
+        select seller_days.day_on
+        from seller_days
+        left join {{ this }} as built
+            on
+                seller_days.seller_id = built.seller_id
+                and seller_days.day_on = built.metric_on
+                and built.metric = 'impressions'
+        where built.metric is null
+
+        union distinct
+
+        select catalogue_figures.day_on
+        from catalogue_figures
+        left join {{ this }} as built
+            on
+                catalogue_figures.metric = built.metric
+                and catalogue_figures.seller_id = built.seller_id
+                and catalogue_figures.day_on = built.metric_on
+        where catalogue_figures.value is distinct from built.value
+
+    ),
+{% endif %}
+
+trade as (
+
+    select seller_days.*
+    from seller_days
+    {% if is_incremental() %}
+        inner join touched on seller_days.day_on = touched.day_on
+    {% endif %}
+
+),
+
+catalogue as (
+
+    select catalogues.*
+    from catalogues
+    {% if is_incremental() %}
+        inner join touched on catalogues.day_on = touched.day_on
+    {% endif %}
+
+),
+
 market_trade as (
 
     select
@@ -87,7 +173,9 @@ market_trade as (
         sum(leads) as leads,
         sum(orders) as orders,
         sum(units) as units,
-        case when bool_and(revenue_usd is not null) then sum(revenue_usd) end as revenue_usd
+        -- Added up as decimals, whose sum is the same in any order.
+        case when bool_and(revenue_usd is not null) then sum(revenue_usd::numeric) end as revenue_usd,
+        max(known_at) as known_at
     from trade
     group by day_on
 
@@ -125,6 +213,7 @@ measured as (
     select
         trade.seller_id,
         trade.day_on,
+        trade.known_at,
         metrics.*
     from trade
     cross join
@@ -147,6 +236,7 @@ measured as (
     select
         0::bigint as seller_id,
         market_trade.day_on,
+        market_trade.known_at,
         metrics.*
     from market_trade
     cross join
@@ -168,6 +258,7 @@ measured as (
     select
         changed.seller_id,
         changed.day_on,
+        null::timestamptz as known_at,
         metrics.*
     from changed
     cross join
@@ -188,7 +279,8 @@ select
     coalesce(sellers.country, '') as country,
     measured.day_on as metric_on,
     measured.value,
-    measured.unit
+    measured.unit,
+    measured.known_at
 from measured
 left join sellers on measured.seller_id = sellers.seller_id
 where measured.value is not null

@@ -1,7 +1,7 @@
 -- One row per local day on which anything was shown and seller who had a product by then, shown or not.
-with exposures as (
+with shown as (
 
-    select * from {{ ref('int_exposures_attributed') }}
+    select * from {{ ref('int_exposures_counted_daily') }}
 
 ),
 
@@ -18,29 +18,16 @@ sellers as (
 
 days as (
 
-    select distinct served_on from exposures
-
-),
-
-shown as (
-
-    select
-        served_on,
-        seller_id,
-        count(*) as impressions,
-        sum(clicks) as clicks,
-        sum(purchases) as purchases
-    from exposures
-    group by served_on, seller_id
+    select distinct served_on from shown
 
 )
 
 select
     days.served_on,
     sellers.seller_id,
-    coalesce(shown.impressions, 0)::bigint as impressions,
-    coalesce(shown.clicks, 0)::bigint as clicks,
-    coalesce(shown.purchases, 0)::bigint as purchases
+    coalesce(shown.impressions, 0) as impressions,
+    coalesce(shown.clicks, 0) as clicks,
+    coalesce(shown.purchases, 0) as purchases
 from days
 inner join sellers on days.served_on >= sellers.first_product_on
 left join shown
