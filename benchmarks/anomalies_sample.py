@@ -41,6 +41,7 @@ UNTIL = datetime(2026, 11, 22, tzinfo=UTC)
 DAYS = 90
 BUILT = ("+fct_metrics_daily", "+dim_market_days")
 FROM_VIEWS = frozenset({"views", "clicks", "leads", "whatsapp_starts", "orders", "revenue_minor", "revenue_usd"})
+CHATS = frozenset({"whatsapp_starts"})
 FROM_ORDERS = frozenset({"orders", "revenue_minor", "revenue_usd"})
 
 
@@ -66,7 +67,7 @@ class Planted:
     seller_id: int
     days: tuple[date, ...]
     direction: int
-    shows: str
+    shows: frozenset[str]
 
     def explains(self, alarm: Alarm) -> bool:
         """Whether the alarm is of this."""
@@ -76,7 +77,7 @@ class Planted:
 
     def is_found(self, alarms: Sequence[Alarm]) -> bool:
         """Whether the figure of the seller itself alarmed."""
-        return any(one.metric == self.shows and one.seller_id and self.explains(one) for one in alarms)
+        return any(one.metric in self.shows and one.seller_id and self.explains(one) for one in alarms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +149,9 @@ def judged(warehouse: Warehouse, market: SampleMarket, until: datetime = UNTIL) 
 
 def _planted(truth: Mapping[str, Any]) -> Iterator[Planted]:
     told = (
-        ("view_spike", FROM_VIEWS, 1, "views"),
-        ("whatsapp_collapse", frozenset({"whatsapp_starts"}), -1, "whatsapp_starts"),
-        ("revenue_spike", FROM_ORDERS, 1, "revenue_minor"),
+        ("view_spike", FROM_VIEWS, 1, frozenset({"views"})),
+        ("whatsapp_collapse", CHATS, -1, CHATS),
+        ("revenue_spike", FROM_ORDERS, 1, FROM_ORDERS),
     )
     for name, metrics, direction, shows in told:
         days = truth[name].get("days") or [truth[name]["day"]]
@@ -227,7 +228,8 @@ def told(seed: int, outcome: Outcome) -> None:
     print(f"seed {seed}: {figures}; {counted}, {len(outcome.on_peaks)} on pay-days and the holiday")
     print(f"  found: {', '.join(outcome.found) or 'nothing'}")
     for one in outcome.false:
-        print(f"  false: {one.metric} of {one.seller_id} on {one.day}: {one.value:g}, not {one.expected:.4g}; z {one.score:.1f}")
+        figures = f"{one.value:g}, not {one.expected:.4g}; z {one.score:.1f}"
+        print(f"  false: {one.metric} of {one.seller_id} on {one.day}: {figures}")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ Tables = Mapping[str, frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """Who was erased, as hashes, and how many rows of each table were deleted or emptied."""
+    """Who was erased, as hashes with user ids first, and how many rows of each table were deleted or emptied."""
 
     people: tuple[str, ...]
     counts: Mapping[str, int]
@@ -80,7 +80,7 @@ def erase_person(
         connection.execute(insert(erasures).on_conflict_do_nothing(), rows)
         _forget_keys(connection, person, key)
         _tell(connection, person.users)
-    return Erased(tuple(sorted(hashes)), counts)
+    return Erased(tuple(sorted(hashes, key=lambda one: (hashes[one] != "user", one))), counts)
 
 
 def tables_of_people(connection: sa.Connection) -> Tables:

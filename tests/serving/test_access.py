@@ -368,12 +368,14 @@ def test_signing_in_leads_nowhere_else(guarded: Guarded, back: str) -> None:
     assert (done.status_code, done.headers["location"]) == (303, "/")
 
 
-def test_open_doors_are_for_development_and_say_so(fresh: TestClient, nowhere: Settings, caplog) -> None:
+def test_open_doors_are_for_development_and_say_so(
+    fresh: TestClient, nowhere: Settings, encoder: Encoder, caplog
+) -> None:
     answer = fresh.get("/api/analytics/metrics")
     assert answer.status_code == 200
     assert answer.headers["x-soko-auth"] == "open"
     assert "x-soko-auth" not in fresh.get("/api/products").headers
-    with caplog.at_level(logging.WARNING), TestClient(create_app(nowhere)):
+    with caplog.at_level(logging.WARNING), TestClient(create_app(nowhere, load=lambda: encoder)):
         pass
     assert "SOKO_AUTH is open" in caplog.text
 
