@@ -109,11 +109,12 @@ def watch(warehouse: Warehouse, now: datetime) -> list[Watched]:
     frame["day"] = pd.to_datetime(frame["day"])
     facts = _facts(warehouse, frame)
     zones = zones_of(warehouse)
+    usual = _usual_country(frame)
     panels = {}
     for metric, figures in frame.groupby("metric"):
         watched = figures[figures["seller_id"] == 0] if metric in OF_THE_MARKET_ALONE else figures
         if not watched.empty:
-            panels[str(metric)] = _panel(str(metric), watched, facts, zones, now)
+            panels[str(metric)] = _panel(str(metric), watched, facts, zones, usual, now)
     first = (frame["day"].max() - timedelta(days=JUDGED_DAYS)).date()
     return [Watched(panel, _judged(panel, panels), first) for panel in panels.values() if panel.metric in WATCHED]
 
@@ -141,13 +142,19 @@ def _facts(warehouse: Warehouse, frame: pd.DataFrame) -> pd.DataFrame:
     return facts
 
 
-def _panel(metric: str, figures: pd.DataFrame, facts: pd.DataFrame, zones: Mapping[str, str], now: datetime) -> Panel:
+def _usual_country(frame: pd.DataFrame) -> str:
+    """The country of most sellers, whose days are the market's."""
+    known = frame[frame["country"] != ""].drop_duplicates("seller_id")["country"].tolist()
+    return str(max(sorted(set(known)), key=known.count, default=""))
+
+
+def _panel(
+    metric: str, figures: pd.DataFrame, facts: pd.DataFrame, zones: Mapping[str, str], usual: str, now: datetime
+) -> Panel:
     days = pd.date_range(figures["day"].min(), figures["day"].max())
     wide = figures.pivot(index="day", columns="seller_id", values="value").reindex(days)
     named = figures.drop_duplicates("seller_id").set_index("seller_id")["country"]
     countries = [str(named[seller]) for seller in wide.columns]
-    known = [country for country in countries if country]
-    usual = max(sorted(set(known)), key=known.count, default="")  # the market's days are those of most sellers
     today = [pd.Timestamp(today_in(zones, country, now)) for country in countries]
     return Panel(
         metric,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit
@@ -17,7 +18,7 @@ from marketplace.storage.accesses import Access as Asked
 from marketplace.storage.accesses import record_access
 from serving.access_table import ACCESS, Access
 from serving.credentials import Principal
-from serving.dependencies import LARGEST_ID, Shop, shop_of
+from serving.dependencies import Shop, shop_of
 from serving.problems import Page, request_id, respond, wants_page
 from serving.rate_limits import address_of
 
@@ -27,6 +28,7 @@ DEVELOPMENT = Principal("development", "admin")
 OPERATOR = Principal("operator", "admin")
 Outcome = Literal["allowed", "refused"]
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
+_SELLER_ID = re.compile(r"[0-9]{1,16}")
 UNKNOWN = "send a key of this market: Authorization: Bearer soko_…, or X-Soko-Key"
 
 
@@ -131,6 +133,21 @@ def refuse_all_but_analysts(principal: Principal) -> None:
     _refuse_other_roles(principal, "market", "analyst", "admin")
 
 
+def sees_market(request: Request) -> bool:
+    """Whether the figures of the whole market are theirs to see; nobody's while Postgres cannot say who asks.
+
+    Raises
+    ------
+    HTTPException
+        401 for a key or token that opens nothing, 429 for too many requests.
+    """
+    try:
+        found = find_principal(request)
+    except StoreUnreachable:
+        return False
+    return shop_of(request).settings.auth == "open" if found is None else found.role in ("analyst", "admin")
+
+
 async def guard(request: Request) -> None:
     """Returns for who may ask this route, as the table says; every route of the app depends on it.
 
@@ -141,7 +158,7 @@ async def guard(request: Request) -> None:
     """
     route = request.scope["route"].path
     access = ACCESS.get(f"{request.method} {route}")
-    if access == "public" or (access in ("shopper", "operator") and not _carries(request)):
+    if access == "public" or (access in ("shopper", "owner", "operator") and not _carries(request)):
         return
     if access is None:
         raise HTTPException(403, f"nobody may ask {request.method} {route} before its access is declared")
@@ -193,20 +210,35 @@ def _check(request: Request, access: Access) -> None:
     if access == "operator":
         _refuse_who_cannot_steer(request, find_principal(request))
         return
+    if access == "owner":
+        _refuse_who_neither_owns_nor_steers(request, find_principal(request))
+        return
     if access == "shopper":
         _refuse_other_shoppers(request, find_principal(request))
         return
     principal = principal_of(request)
     if access == "seller":
-        asked = request.path_params["seller_id"]
-        if asked.isdecimal() and int(asked) <= LARGEST_ID:  # the route says what is wrong with any other
-            refuse_other_sellers(principal, int(asked))
-        elif principal.role == "shopper":
-            raise Refused(404, "seller is not known", principal, "seller")
+        _refuse_sellers_not_of_path(request, principal)
     elif access == "analyst":
         analyst_of(request, principal)
     elif access == "admin":
         admin_of(request, principal)
+
+
+def _refuse_sellers_not_of_path(request: Request, principal: Principal) -> None:
+    """Returns for who may see the seller of the path; the route reads more spellings of a number than stand here."""
+    asked = request.path_params["seller_id"]
+    if _SELLER_ID.fullmatch(asked):
+        refuse_other_sellers(principal, int(asked))
+    elif principal.role not in ("analyst", "admin"):
+        raise Refused(404, "seller is not known", principal, f"seller:{asked[:100]}")
+
+
+def _refuse_who_neither_owns_nor_steers(request: Request, principal: Principal | None) -> None:
+    if principal is not None and principal.role == "seller" and "x-soko-token" not in request.headers:
+        _refuse_sellers_not_of_path(request, principal)
+        return
+    _refuse_who_cannot_steer(request, principal)
 
 
 def _refuse_who_cannot_steer(request: Request, principal: Principal | None) -> None:

@@ -9,11 +9,12 @@ from typing import Literal
 # public        everybody
 # shopper       everybody; a shopper's token only for its own user_id in the path
 # seller        the seller of the path, analysts and admins
+# owner         the seller of the path, and whoever steers
 # holder        whoever has a key; the route itself looks at whose data it is
 # analyst       analysts and admins
 # admin         admins
 # operator      the operator's or reviewer's token, or an admin's key
-Access = Literal["public", "shopper", "seller", "holder", "analyst", "admin", "operator"]
+Access = Literal["public", "shopper", "seller", "owner", "holder", "analyst", "admin", "operator"]
 
 ACCESS: Mapping[str, Access] = MappingProxyType(
     {
@@ -94,7 +95,7 @@ ACCESS: Mapping[str, Access] = MappingProxyType(
         # Who steers
         "DELETE /api/crm/people/{user_id}": "admin",
         "POST /api/recommendations/train": "operator",
-        "PUT /api/sellers/{seller_id}/feed": "operator",
+        "PUT /api/sellers/{seller_id}/feed": "owner",
         "PATCH /api/sellers/{seller_id}/state": "operator",
         "POST /api/crm/heartbeat/sync/{seller_id}": "operator",
         "POST /api/crm/heartbeat/brakes/{seller_id}/release": "operator",

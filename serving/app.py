@@ -96,7 +96,7 @@ def create_app(settings: Settings, *, load: Callable[[], Encoder] | None = None)
     """
     metrics = Metrics()
     shop = _shop(settings, load or _named_encoder(settings), metrics)
-    metrics.registry.register(Business(shop.warehouse))
+    metrics.of_the_market.register(Business(shop.warehouse))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[State]:

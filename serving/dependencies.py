@@ -31,6 +31,8 @@ MOST_ITEMS = 100
 USER_ID = r"^[A-Za-z0-9._:@-]{1,128}$"
 TEXT = r"^[^\x00]*$"  # Postgres holds no NUL
 
+SellerId = Annotated[int, Path(ge=0, le=LARGEST_ID, examples=[2251799813685248])]
+
 
 @dataclass(frozen=True, slots=True)
 class Shop:
@@ -91,6 +93,12 @@ def refuse_stranger(request: Request, settings: Settings, token: str) -> None:
         raise HTTPException(401, "send the operator's token in X-Soko-Token", {"WWW-Authenticate": "X-Soko-Token"})
 
 
+def is_seller_of(request: Request, seller_id: int) -> bool:
+    """Whether this seller's own key or sign-in came with the request, as the guard of its route found."""
+    found = request.scope.get("soko.access", {}).get("principal")
+    return found is not None and found.role == "seller" and found.seller_id == seller_id
+
+
 def is_admin(request: Request) -> bool:
     """Whether an admin's key or sign-in came with the request, as the guard of its route found."""
     found = request.scope.get("soko.access", {}).get("principal")
@@ -107,6 +115,18 @@ def operator(
     refuse_stranger(request, shop_of(request).settings, token)
 
 
+def owner(
+    request: Request,
+    seller_id: SellerId,
+    token: Annotated[
+        str, Header(alias="X-Soko-Token", max_length=512, description="the operator's token, where one is set")
+    ] = "",
+) -> None:
+    """Returns for the seller of the path and for who may steer."""
+    if not is_seller_of(request, seller_id):
+        refuse_stranger(request, shop_of(request).settings, token)
+
+
 def operator_at_form(request: Request, token: Annotated[str, Form(max_length=512)] = "") -> None:
     """Returns when the token that stands in a page's form lets its sender steer."""
     refuse_stranger(request, shop_of(request).settings, token)
@@ -115,9 +135,9 @@ def operator_at_form(request: Request, token: Annotated[str, Form(max_length=512
 ShopDep = Annotated[Shop, Depends(shop_of)]
 NowDep = Annotated[datetime, Depends(now)]
 OperatorDep = Depends(operator)
+OwnerDep = Depends(owner)
 OperatorFormDep = Depends(operator_at_form)
 ProductId = Annotated[int, Path(ge=0, le=LARGEST_ID, examples=[4503599627370496])]
-SellerId = Annotated[int, Path(ge=0, le=LARGEST_ID, examples=[2251799813685248])]
 UserId = Annotated[str, Path(pattern=USER_ID, examples=["shopper-001"])]
 Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="how many, at most")]
 CategoryFilter = Annotated[str | None, Query(max_length=200, pattern=TEXT, description="only this category")]

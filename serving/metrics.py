@@ -12,6 +12,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.of_the_market = CollectorRegistry()  # what only who may see the market's figures is told
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         ProcessCollector(registry=self.registry)
         self.requests = Counter(
@@ -51,6 +52,7 @@ class Metrics:
         children[0].inc()
         children[1].observe(seconds)
 
-    def text(self) -> bytes:
-        """Every metric in Prometheus' text format."""
-        return generate_latest(self.registry)
+    def text(self, *, with_market: bool) -> bytes:
+        """Every metric in Prometheus' text format, the market's figures only if they are wanted."""
+        own = generate_latest(self.registry)
+        return own + generate_latest(self.of_the_market) if with_market else own

@@ -91,9 +91,17 @@ def taste_of(number: int) -> str:
     return list(TASTES)[number % len(TASTES)]
 
 
-def seed_sample_market(warehouse: Warehouse, shop_url: str, *, now: datetime) -> None:
-    """Sellers with the addresses of their pages, and once their shoppers' history and what they ordered."""
-    market = draw_market()
+def seed_sample_market(
+    warehouse: Warehouse, shop_url: str, *, now: datetime, market: SampleMarket | None = None
+) -> None:
+    """Sellers with the addresses of their pages, and once their shoppers' history and what they ordered.
+
+    Parameters
+    ----------
+    market
+        The one that `draw_market` draws unless given.
+    """
+    market = market or draw_market()
     for seller in market.sellers:
         add_seller(warehouse, replace(seller, source_url=f"{shop_url}/c/{str(seller.phone).lstrip('+')}"))
     if _has_history(warehouse):

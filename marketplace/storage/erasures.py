@@ -35,7 +35,7 @@ Tables = Mapping[str, frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """Who was erased, as hashes, and how many rows of each table were deleted or emptied."""
+    """Who was erased, as hashes with user ids first, and how many rows of each table were deleted or emptied."""
 
     people: tuple[str, ...]
     counts: Mapping[str, int]

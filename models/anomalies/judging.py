@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 from models.anomalies.calendar import Calendar
 from models.anomalies.habits import Habits
 from models.anomalies.scores import LEAST, band, count_scores, duration_scores
+from models.anomalies.spread import excess_variance
 from models.anomalies.terms import Terms, fit_terms, middle
 
 Floats = NDArray[np.float64]
 Side = Literal["both", "high", "low"]
 Kind = Literal["count", "amount", "duration"]
 LEVEL_DAYS, RECENT_DAYS = 28, 14  # the last two weeks count twice
+FALL = 0.25  # of what is expected: a collapse
+OFF = 1.0  # a z-score: a day that is off by less has not fallen
 SMALL = 5.0  # a day; below it the mean is the level, for medians of small counts jump
 REFIT_DAYS = 7
 ERROR_DAYS = 60
@@ -92,7 +95,7 @@ class _Walk:
         blank = np.full(values.shape, np.nan)
         self.expected, self.excess, self.score, self.unit = blank, blank.copy(), blank.copy(), np.ones(values.shape)
         self.effects = [blank.copy() for _ in range(4)]
-        self.errors = blank.copy()
+        self.errors, self.unsure, self.alone = blank.copy(), blank.copy(), blank.copy()
         self.odd = np.zeros(values.shape, dtype=np.int64)
         self.streak = np.zeros(values.shape, dtype=np.int64)
         self.known = np.cumsum(~np.isnan(values), axis=0)
@@ -104,9 +107,10 @@ class _Walk:
             self.terms = fit_terms(np.log1p(self.habits.clean[:day]), self.calendar, self._unit(day))
         self._expect(day, self.terms)
         self.unit[day] = self._unit(day)
-        self.excess[day] = self._excess(day) + self.terms.variance_on(self.calendar, day)
-        self.excess[day] += RAMADAN_VARIANCE * self.calendar.is_moving[day]
-        self.score[day] = self._scores(self.values[day], day)
+        self.unsure[day] = self.terms.variance_on(self.calendar, day) + RAMADAN_VARIANCE * self.calendar.is_moving[day]
+        self.excess[day] = self._excess(day)
+        self.alone[day] = self._scores(self.values[day], day)
+        self.score[day] = self._with_yesterday(day, self.alone[day])
         self.errors[day] = np.log1p(self.values[day]) - np.log1p(self.expected[day])
         enough = self.known[day - 1] >= self.how.least_days
         score = np.where(np.isnan(self.score[day]) | ~enough, 0.0, self.score[day])
@@ -152,18 +156,42 @@ class _Walk:
         return unit
 
     def _excess(self, day: int) -> Floats:
-        """How much more than chance alone the days before were off: a variance on the log scale."""
+        """How much more than chance alone the days before were off, and what is not known of this kind of day."""
         days = slice(max(0, day - ERROR_DAYS), day)
-        least = LEAST_EXCESS[self.how.kind]
-        spread = (1.4826 * middle(np.abs(self.errors[days]))) ** 2
+        is_duration = self.how.kind == "duration"
         chance = (
-            0.0 if self.how.kind == "duration" else middle(self.unit[days] / (self.expected[days] + self.unit[days]))
+            np.zeros_like(self.unit[day])
+            if is_duration
+            else middle(self.unit[days] / (self.expected[days] + self.unit[days]))
         )
-        own = np.maximum(spread - chance, least)
-        seen = (~np.isnan(self.errors[days])).sum(axis=0)
-        is_told = (seen >= RECENT_DAYS) & (self.expected[day] / self.unit[day] >= SMALL)
-        of_all = float(np.median(own[is_told])) if is_told.any() else 0.3**2
-        return np.where(is_told, (seen * own + RECENT_DAYS * of_all) / (seen + RECENT_DAYS), of_all)
+        events = self.expected[day] / self.unit[day]
+        usual = excess_variance(self.errors[days], events, chance, LEAST_EXCESS[self.how.kind])
+        return usual + self.unsure[day]
+
+    def _with_yesterday(self, day: int, alone: Floats) -> Floats:
+        """The scores, or those of the day and the one before together where a collapse would not alarm in a day.
+
+        So small sellers who fall silent are noticed, if a day later.
+        """
+        if self.how.kind != "count" or day <= RECENT_DAYS:
+            return alone
+        both = (values[day - 1] + values[day] for values in (self.values, self.expected))
+        together = count_scores(*both, self._excess_of_two(day))
+        # A day that alarmed was told, and is not told again by the one after it.
+        before = np.where(self.habits.streak == 0, self.alone[day - 1], 0.0)
+        is_low = (np.maximum(alone, before) <= -OFF) & (self._scores(FALL * self.expected[day], day) > -self.how.limit)
+        return np.where(is_low, np.minimum(alone, together), alone)
+
+    def _excess_of_two(self, day: int) -> Floats:
+        days = slice(max(1, day - ERROR_DAYS), day)
+        before = slice(days.start - 1, day - 1)
+        both = self.expected[days] + self.expected[before]
+        errors = np.log1p(self.values[days] + self.values[before]) - np.log1p(both)
+        expected = self.expected[day - 1] + self.expected[day]
+        excess = excess_variance(errors, expected, middle(1 / (both + 1)), LEAST_EXCESS["count"] / 2)
+        # What is not known of two kinds of days may be the same thing.
+        unsure = (np.sqrt(self.unsure[day - 1 : day + 1]) * self.expected[day - 1 : day + 1]).sum(axis=0) / expected
+        return excess + unsure**2
 
     def _scores(self, values: Floats, day: int | slice) -> Floats:
         if self.how.kind == "duration":

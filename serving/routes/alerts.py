@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from starlette.exceptions import HTTPException
 
-from marketplace.errors import InputRejected, NotFound
+from marketplace.errors import InputRejected
 from marketplace.storage import alert_outbox, alerts
 from marketplace.storage.alerts import AlertState
-from serving.access import PrincipalDep
+from serving.access import PrincipalDep, Refused, refuse_other_sellers
 from serving.alert_schemas import AlertList, AlertShown, AlertStateSent, alert_shown, lag_shown
 from serving.credentials import Principal
 from serving.dependencies import NowDep, ShopDep
@@ -48,7 +47,7 @@ def settle_alert(
     """Settle an alert: seen, muted with its figure, or new again. What is settled is not told any more."""
     alert = alerts.alert_of(shop.warehouse, alert_id)
     if not _may_see(principal, alert.seller_id):
-        raise NotFound(f"alert {alert_id} is not known")  # as one that is not there
+        raise Refused(404, f"alert {alert_id} is not known", principal, f"alert:{alert_id}")  # as one that is not there
     if sent.until is not None and (sent.state != "muted" or sent.until.tzinfo is None):
         raise InputRejected("until needs a zone, and goes with the state muted alone")
     if sent.state == "muted":
@@ -66,12 +65,12 @@ def _whose(principal: Principal, seller_id: int | None) -> list[int] | None:
     Raises
     ------
     HTTPException
-        403 for shoppers, 404 for sellers who ask for others.
+        403 for shoppers, 404 for sellers who ask for others; the attempt is kept.
     """
     if principal.role in ("analyst", "admin"):
         return None if seller_id is None else [seller_id]
     if principal.role != "seller" or principal.seller_id is None:
-        raise HTTPException(403, f"a {principal.role} may not see alerts")
-    if seller_id is not None and not _may_see(principal, seller_id):
-        raise HTTPException(404, f"seller {seller_id} is not known")
+        raise Refused(403, f"a {principal.role} may not see alerts", principal, "alerts")
+    if seller_id is not None:
+        refuse_other_sellers(principal, seller_id)
     return [principal.seller_id]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from marketplace.errors import ArtifactUnavailable, ConfigurationError, MarketplaceError, StoreUnreachable
 from marketplace.storage.index_status import EMBEDDED_LIMIT, index_status, is_outgrown
 from marketplace.storage.publications import published
+from serving.access import sees_market
 from serving.dependencies import Shop, ShopDep
 from serving.problems import said
 from serving.schemas import Health, IndexBacklog, IndexHealth, Part
@@ -47,10 +48,10 @@ def read_health(shop: ShopDep, response: Response) -> Health:
 
 
 @router.get("/metrics", include_in_schema=False)
-def read_prometheus(shop: ShopDep) -> Response:
-    """Metrics in Prometheus' text format."""
+def read_prometheus(request: Request, shop: ShopDep) -> Response:
+    """Metrics in Prometheus' text format; the market's own figures only for who may see them."""
     shop.metrics.encoder_ready.set(shop.encoder.state == "ready")
-    return Response(shop.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return Response(shop.metrics.text(with_market=sees_market(request)), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _postgres(shop: Shop) -> Part:

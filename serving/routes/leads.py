@@ -128,30 +128,49 @@ def read_lead(
     request: Request, seller_id: SellerId, event_id: LeadId, shop: ShopDep, principal: PrincipalDep, response: Response
 ) -> LeadDetail:
     """One lead and what was done about it."""
-    detail = _detail(request, seller_id, event_id, shop, principal)
-    audit(request, principal, "allowed", f"seller:{seller_id}", 1)
-    response.headers.update(PRIVATE)
-    return detail
+    return _handed_out(request, seller_id, event_id, shop, principal, response)
 
 
 @router.post("/sellers/{seller_id}/leads/{event_id}/state", responses=REFUSALS)
 def move_lead(
-    request: Request, seller_id: SellerId, event_id: LeadId, sent: LeadStateSent, shop: ShopDep, principal: PrincipalDep
+    request: Request,
+    seller_id: SellerId,
+    event_id: LeadId,
+    sent: LeadStateSent,
+    shop: ShopDep,
+    principal: PrincipalDep,
+    response: Response,
 ) -> LeadDetail:
     """Say how far a lead went; the same again changes nothing."""
     _detail(request, seller_id, event_id, shop, principal)
     add_lead_event(shop.warehouse, seller_id, event_id, by=principal.subject, state=sent.state)
-    return _detail(request, seller_id, event_id, shop, principal)
+    return _handed_out(request, seller_id, event_id, shop, principal, response)
 
 
 @router.post("/sellers/{seller_id}/leads/{event_id}/notes", status_code=201, responses=REFUSALS)
 def note_lead(
-    request: Request, seller_id: SellerId, event_id: LeadId, sent: NoteSent, shop: ShopDep, principal: PrincipalDep
+    request: Request,
+    seller_id: SellerId,
+    event_id: LeadId,
+    sent: NoteSent,
+    shop: ShopDep,
+    principal: PrincipalDep,
+    response: Response,
 ) -> LeadDetail:
     """Write down what is worth remembering about a lead."""
     _detail(request, seller_id, event_id, shop, principal)
     add_lead_event(shop.warehouse, seller_id, event_id, by=principal.subject, note=sent.note)
-    return _detail(request, seller_id, event_id, shop, principal)
+    return _handed_out(request, seller_id, event_id, shop, principal, response)
+
+
+def _handed_out(
+    request: Request, seller_id: int, event_id: str, shop: Shop, principal: Principal, response: Response
+) -> LeadDetail:
+    """The lead with its name and number; that it was handed out is kept, and no cache keeps it."""
+    detail = _detail(request, seller_id, event_id, shop, principal)
+    audit(request, principal, "allowed", f"seller:{seller_id}", 1)
+    response.headers.update(PRIVATE)
+    return detail
 
 
 def _detail(request: Request, seller_id: int, event_id: str, shop: Shop, principal: Principal) -> LeadDetail:

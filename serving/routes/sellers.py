@@ -18,7 +18,7 @@ from marketplace.storage import catalog
 from marketplace.storage.onboarding import sellers_in, set_state, take_in
 from marketplace.storage.quotas import count_upload
 from marketplace.storage.requests import WorkRequest, ask_for
-from serving.dependencies import TEXT, Limit, OperatorDep, SellerId, Shop, ShopDep, now
+from serving.dependencies import TEXT, Limit, OperatorDep, OwnerDep, SellerId, Shop, ShopDep, now
 from serving.schemas import Problem, WorkAccepted
 from serving.seller_schemas import SellerKept, SellerPage, SellerSent, StateSent
 
@@ -65,7 +65,7 @@ def read_seller(seller_id: SellerId, shop: ShopDep) -> SellerKept:
 @router.put(
     "/{seller_id}/feed",
     status_code=202,
-    dependencies=[OperatorDep],
+    dependencies=[OwnerDep],
     responses={status: {"model": Problem} for status in (401, 403, 404, 409, 413, 429)},
     openapi_extra=_FEED,
 )
@@ -73,7 +73,7 @@ async def put_feed(seller_id: SellerId, request: Request, shop: ShopDep) -> Work
     """Hand over a seller's feed (CSV, TSV, JSON, XLSX or Google Merchant XML) in place of the one before.
 
     It is read at once and with every heartbeat. A seller may hand over only so many in an hour; one more is answered
-    429 with `Retry-After`. Needs the operator's token where one is set.
+    429 with `Retry-After`. Needs the seller's own key, an admin's, or the operator's token.
     """
     content = await request.body()
     return await run_in_threadpool(_keep_feed, seller_id, content, request.headers.get("content-type", ""), shop)

@@ -139,6 +139,54 @@ def test_every_attempt_of_a_seller_on_another_is_refused_and_kept(guarded: Guard
     assert all(one.request_id for one in kept)
 
 
+@pytest.mark.parametrize("spelt", ["+{}", "{}.0", " {}", "{}_", "0_{}", "00{}", "-{}", "{}%20"])
+def test_another_spelling_of_a_sellers_number_opens_nothing(guarded: Guarded, spelt: str) -> None:
+    for path in ("/api/crm/sellers/{}/leads", "/api/crm/sellers/{}/export", "/api/sellers/{}", "/dashboard/sellers/{}"):
+        asked = path.format(spelt.format(guarded.other))
+        answer = guarded.client.get(asked, headers=guarded.sent("seller"))
+        assert answer.status_code == 404, (asked, answer.status_code)
+    number = spelt.replace("%20", " ").format(guarded.other)
+    assert len(accesses_to(guarded.warehouse, f"seller:{int(number) if number.isdecimal() else number}")) == 4
+
+
+def test_every_refusal_of_somebody_with_a_key_is_kept(guarded: Guarded) -> None:
+    alerts = "/api/analytics/alerts"
+    tried = [
+        ("seller", "GET", f"{alerts}?seller_id={guarded.other}", 404, f"seller:{guarded.other}"),
+        ("seller", "GET", f"{alerts}?seller_id=0", 404, "seller:0"),
+        ("shopper", "GET", alerts, 403, "alerts"),
+        ("seller", "GET", f"/api/analytics/dashboard/{guarded.other}", 404, f"seller:{guarded.other}"),
+        ("seller", "GET", "/api/analytics/dashboard/market", 403, "/api/analytics/dashboard/market"),
+        ("seller", "PUT", f"/api/sellers/{guarded.other}/feed", 404, f"seller:{guarded.other}"),
+        ("analyst", "PUT", f"/api/sellers/{guarded.seller}/feed", 403, f"/api/sellers/{guarded.seller}/feed"),
+    ]
+    for role, method, path, status, resource in tried:
+        before = accesses_to(guarded.warehouse, resource)
+        answer = guarded.client.request(method, path, headers=guarded.sent(role))
+        assert answer.status_code == status, (role, method, path, answer.text)
+        kept = accesses_to(guarded.warehouse, resource)
+        assert len(kept) == len(before) + 1, (role, method, path)
+        assert (kept[0].role, kept[0].outcome) == (role, "refused")
+
+
+def test_a_seller_hands_over_their_own_feed_by_their_key(guarded: Guarded) -> None:
+    path, feed = f"/api/sellers/{guarded.seller}/feed", {"content": b"id,title\n1,Basket\n"}
+    of_kind = {"Content-Type": "text/csv"}
+    answer = guarded.client.put(path, headers=guarded.sent("seller") | of_kind, **feed)
+    assert answer.status_code == 409, answer.text  # theirs to hand over, but they are read from WhatsApp
+    assert guarded.client.put(path, headers=guarded.sent("other") | of_kind, **feed).status_code == 404
+    assert guarded.client.put(path, headers=of_kind, **feed).status_code == 403
+
+
+def test_figures_of_the_business_are_in_metrics_for_who_may_see_them(guarded: Guarded) -> None:
+    told = {role: guarded.client.get("/metrics", headers=guarded.sent(role)).text for role in guarded.keys}
+    assert {role for role, text in told.items() if "soko_business_up" in text} == {"analyst", "admin"}
+    nobody = guarded.client.get("/metrics").text
+    assert "soko_business" not in nobody
+    assert "soko_requests_total" in nobody
+    assert guarded.client.get("/metrics", headers={"X-Soko-Key": str(new_key())}).status_code == 401
+
+
 def test_a_seller_neither_steers_nor_sees_the_whole_market(guarded: Guarded) -> None:
     for role in ("seller", "shopper"):
         for method, path in routes(guarded.app):
@@ -320,12 +368,14 @@ def test_signing_in_leads_nowhere_else(guarded: Guarded, back: str) -> None:
     assert (done.status_code, done.headers["location"]) == (303, "/")
 
 
-def test_open_doors_are_for_development_and_say_so(fresh: TestClient, nowhere: Settings, caplog) -> None:
+def test_open_doors_are_for_development_and_say_so(
+    fresh: TestClient, nowhere: Settings, encoder: Encoder, caplog
+) -> None:
     answer = fresh.get("/api/analytics/metrics")
     assert answer.status_code == 200
     assert answer.headers["x-soko-auth"] == "open"
     assert "x-soko-auth" not in fresh.get("/api/products").headers
-    with caplog.at_level(logging.WARNING), TestClient(create_app(nowhere)):
+    with caplog.at_level(logging.WARNING), TestClient(create_app(nowhere, load=lambda: encoder)):
         pass
     assert "SOKO_AUTH is open" in caplog.text
 

@@ -15,6 +15,7 @@ from models.anomalies.habits import NEW_HABIT
 from models.anomalies.judging import Judging, judge
 from models.anomalies.scores import count_scores, share_scores
 from models.anomalies.shares import judge_shares
+from models.anomalies.spread import excess_variance
 from models.anomalies.terms import middle
 from models.anomalies.words import reasons
 
@@ -88,6 +89,28 @@ def test_a_sale_or_none_of_a_small_seller_alarms_nobody():
     generator = np.random.default_rng(8)
     values = generator.poisson(np.tile([0.2, 1.0, 4.0], (365, 20))).astype(float)
     assert not judge(values, calendar(365, 60), Judging()).odd.any()
+
+
+def test_a_small_seller_who_falls_silent_for_two_days_is_noticed_on_the_second_of_them():
+    generator = np.random.default_rng(5)
+    values = generator.poisson(np.full((120, 8), 9.0)).astype(float)
+    values[90:92, 0], values[100, 1] = 1, 1
+    found = judge(values, calendar(120, 8), Judging())
+    assert found.odd[90:93, 0].tolist() == [0, -1, 0]
+    assert values[91, 0] < found.low[91, 0]
+    assert found.odd[98:104, 1].tolist() == [0] * 6
+    assert np.abs(found.odd[:, 2:]).sum() == 0
+
+
+def test_series_that_vary_alike_are_taken_for_alike_and_one_that_is_wild_is_not():
+    generator = np.random.default_rng(9)
+    spreads = np.array([0.3] * 12 + [1.5])
+    errors = generator.normal(0, spreads, (60, 13))
+    excess = excess_variance(errors, np.full(13, 20.0), np.full(13, 0.05), 0.06**2)
+    assert excess[:12] == pytest.approx(np.full(12, 0.3**2 - 0.05), abs=0.08)
+    assert excess[12] > 1.0
+    few = excess_variance(errors, np.full(13, 2.0), np.full(13, 0.05), 0.06**2)
+    assert (few == few[0]).all()
 
 
 def test_only_the_side_that_is_meant_alarms():
