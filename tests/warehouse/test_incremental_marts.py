@@ -24,8 +24,7 @@ from tests.warehouse.world import AMINA, BASKET, KOFI, LAST_MOMENT, MAT, NOON, S
 STOOL = 4  # Kofi offers it days after it was first looked at
 LATER = NOON + timedelta(days=4)
 ORDERED = NOON + timedelta(hours=3)
-NEWEST = NOON + timedelta(days=1, hours=3)  # the last thing known before the late news
-SHOWN_CLICK = NEWEST - timedelta(minutes=20)
+SHOWN_CLICK = LAST_MOMENT - timedelta(minutes=20)
 VALUES = {"title": "Basket", "category": "Rugs", "price": "200000 KES", "in_stock": "yes", "status": "live"}
 
 
