@@ -94,8 +94,8 @@ class Watched:
         )
 
 
-def watch(warehouse: Warehouse, now: datetime) -> list[Watched]:
-    """Every watched metric judged day by day; empty where nothing was measured.
+def watch(warehouse: Warehouse, now: datetime, *, days: int = JUDGED_DAYS) -> list[Watched]:
+    """Every watched metric judged day by day, the last days to be told; empty where nothing was measured.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def watch(warehouse: Warehouse, now: datetime) -> list[Watched]:
         watched = figures[figures["seller_id"] == 0] if metric in OF_THE_MARKET_ALONE else figures
         if not watched.empty:
             panels[str(metric)] = _panel(str(metric), watched, facts, zones, usual, now)
-    first = (frame["day"].max() - timedelta(days=JUDGED_DAYS)).date()
+    first = (frame["day"].max() - timedelta(days=days)).date()
     return [Watched(panel, _judged(panel, panels), first) for panel in panels.values() if panel.metric in WATCHED]
 
 

@@ -23,8 +23,6 @@ Floats = NDArray[np.float64]
 Side = Literal["both", "high", "low"]
 Kind = Literal["count", "amount", "duration"]
 LEVEL_DAYS, RECENT_DAYS = 28, 14  # the last two weeks count twice
-FALL = 0.25  # of what is expected: a collapse
-OFF = 1.0  # a z-score: a day that is off by less has not fallen
 SMALL = 5.0  # a day; below it the mean is the level, for medians of small counts jump
 REFIT_DAYS = 7
 ERROR_DAYS = 60
@@ -95,7 +93,7 @@ class _Walk:
         blank = np.full(values.shape, np.nan)
         self.expected, self.excess, self.score, self.unit = blank, blank.copy(), blank.copy(), np.ones(values.shape)
         self.effects = [blank.copy() for _ in range(4)]
-        self.errors, self.unsure, self.alone = blank.copy(), blank.copy(), blank.copy()
+        self.errors, self.unsure = blank.copy(), blank.copy()
         self.odd = np.zeros(values.shape, dtype=np.int64)
         self.streak = np.zeros(values.shape, dtype=np.int64)
         self.known = np.cumsum(~np.isnan(values), axis=0)
@@ -109,8 +107,7 @@ class _Walk:
         self.unit[day] = self._unit(day)
         self.unsure[day] = self.terms.variance_on(self.calendar, day) + RAMADAN_VARIANCE * self.calendar.is_moving[day]
         self.excess[day] = self._excess(day)
-        self.alone[day] = self._scores(self.values[day], day)
-        self.score[day] = self._with_yesterday(day, self.alone[day])
+        self.score[day] = self._scores(self.values[day], day)
         self.errors[day] = np.log1p(self.values[day]) - np.log1p(self.expected[day])
         enough = self.known[day - 1] >= self.how.least_days
         score = np.where(np.isnan(self.score[day]) | ~enough, 0.0, self.score[day])
@@ -165,33 +162,9 @@ class _Walk:
             else middle(self.unit[days] / (self.expected[days] + self.unit[days]))
         )
         events = self.expected[day] / self.unit[day]
-        usual = excess_variance(self.errors[days], events, chance, LEAST_EXCESS[self.how.kind])
-        return usual + self.unsure[day]
-
-    def _with_yesterday(self, day: int, alone: Floats) -> Floats:
-        """The scores, or those of the day and the one before together where a collapse would not alarm in a day.
-
-        So small sellers who fall silent are noticed, if a day later.
-        """
-        if self.how.kind != "count" or day <= RECENT_DAYS:
-            return alone
-        both = (values[day - 1] + values[day] for values in (self.values, self.expected))
-        together = count_scores(*both, self._excess_of_two(day))
-        # A day that alarmed was told, and is not told again by the one after it.
-        before = np.where(self.habits.streak == 0, self.alone[day - 1], 0.0)
-        is_low = (np.maximum(alone, before) <= -OFF) & (self._scores(FALL * self.expected[day], day) > -self.how.limit)
-        return np.where(is_low, np.minimum(alone, together), alone)
-
-    def _excess_of_two(self, day: int) -> Floats:
-        days = slice(max(1, day - ERROR_DAYS), day)
-        before = slice(days.start - 1, day - 1)
-        both = self.expected[days] + self.expected[before]
-        errors = np.log1p(self.values[days] + self.values[before]) - np.log1p(both)
-        expected = self.expected[day - 1] + self.expected[day]
-        excess = excess_variance(errors, expected, middle(1 / (both + 1)), LEAST_EXCESS["count"] / 2)
-        # What is not known of two kinds of days may be the same thing.
-        unsure = (np.sqrt(self.unsure[day - 1 : day + 1]) * self.expected[day - 1 : day + 1]).sum(axis=0) / expected
-        return excess + unsure**2
+        usual: Floats = excess_variance(self.errors[days], events, chance, LEAST_EXCESS[self.how.kind])
+        excess: Floats = usual + self.unsure[day]
+        return excess
 
     def _scores(self, values: Floats, day: int | slice) -> Floats:
         if self.how.kind == "duration":

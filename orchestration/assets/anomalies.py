@@ -9,7 +9,7 @@ import dagster as dg
 
 from marketplace.alerting.delivering import Delivered
 from marketplace.storage import alert_outbox
-from marketplace.storage.alerts import Observed, keep_alerts
+from marketplace.storage.alerts import Observed, keep_alerts, list_alerts
 from marketplace.storage.catalog import sellers
 from marketplace.storage.metrics import MARKET_ZONE, zones_of
 from marketplace.storage.warehouse import Warehouse
@@ -17,7 +17,7 @@ from orchestration.assets.people import SCIENTISTS
 from orchestration.failures import failing_by_class
 from orchestration.pictures import expected_band, shown, table
 from orchestration.resources import AlertingParam, WarehouseParam
-from orchestration.watching import JUDGED_DAYS, WATCHED, Watched, watch
+from orchestration.watching import HISTORY, JUDGED_DAYS, WATCHED, Watched, watch
 
 FEW = "alarms_are_few"
 MOST_SHARE = 0.02  # of what is judged: more than that is a broken measure or a broken expectation, not a bad day
@@ -35,7 +35,9 @@ DRAWN_DAYS = 90
 def anomalies(warehouse: WarehouseParam, alerting: AlertingParam) -> dg.MaterializeResult:
     """Days that were not as expected, kept as alerts. One row per metric, seller, day and direction."""
     started, now = time.monotonic(), datetime.now(UTC)
-    watched = watch(warehouse, now)
+    # The first time, all that is known is looked at: a market begins with its past.
+    days = JUDGED_DAYS if list_alerts(warehouse, with_withdrawn=True, limit=1) else HISTORY.days
+    watched = watch(warehouse, now, days=days)
     found = [one for metric in watched for one in metric.odd()]
     judged = sum(metric.judged for metric in watched)
     metadata: dict[str, Any] = {"metrics": len(watched), "judged": judged, "odd": len(found)}
@@ -50,7 +52,9 @@ def anomalies(warehouse: WarehouseParam, alerting: AlertingParam) -> dg.Material
             now=now,
         )
         told = {"raised": kept.raised, "withdrawn": kept.withdrawn, "waiting_to_be_told": kept.to_tell}
-        metadata |= told | {"false_alarms_a_day_by_chance": round(judged / JUDGED_DAYS * _chance(), 3)}
+        metadata |= told | {
+            "false_alarms_a_day_by_chance": round(judged / min(days, len(watched[0].panel.days)) * _chance(), 3)
+        }
     metadata |= _shown(watched, found)
     metadata["seconds"] = round(time.monotonic() - started, 1)
     return dg.MaterializeResult(metadata=metadata, check_results=[alarms_are_few(len(found), judged)])

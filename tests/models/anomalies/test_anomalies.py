@@ -91,16 +91,6 @@ def test_a_sale_or_none_of_a_small_seller_alarms_nobody():
     assert not judge(values, calendar(365, 60), Judging()).odd.any()
 
 
-def test_a_small_seller_who_falls_silent_for_two_days_is_noticed_on_the_second_of_them():
-    generator = np.random.default_rng(5)
-    values = generator.poisson(np.full((120, 8), 6.0)).astype(float)
-    values[90:92, 0], values[100, 1] = 0, 0
-    found = judge(values, calendar(120, 8), Judging())
-    assert found.odd[90:93, 0].tolist() == [0, -1, 0]
-    assert found.odd[98:104, 1].tolist() == [0] * 6
-    assert np.abs(found.odd[:, 2:]).sum() == 0
-
-
 def test_series_that_vary_alike_are_taken_for_alike_and_one_that_is_wild_is_not():
     generator = np.random.default_rng(9)
     spreads = np.array([0.3] * 12 + [1.5])

@@ -3,7 +3,8 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='append',
+        incremental_strategy='merge',
+        unique_key=['country', 'date_on'],
         on_schema_change='fail',
         indexes=[{'columns': ['country', 'date_on'], 'unique': true}]
     )
