@@ -91,6 +91,7 @@ def server(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
     home, port = tmp_path_factory.mktemp("hostile"), free_port()
     environment = {
         **os.environ,
+        "SOKO_AUTH": "open",
         "SOKO_HOME": str(home),
         "SOKO_DATABASE_URL": postgres.create_database("hostile_uploads", template="template_soko"),
         "SOKO_MILVUS_URI": f"http://{LOOPBACK}:{free_port()}",
