@@ -192,6 +192,8 @@ def _revenue(found: Dashboard, unit: str) -> list[RevenueRow]:
             amount = (one.revenue_usd or 0.0) * 100 if is_market else one.revenue_minor
             sums[_begin(one.day_on, is_weekly=is_weekly)] += amount
     expected = _expected(forecast)
+    for on in expected.keys() & {scope.until}:
+        del sums[on]  # the day is not over
     return [RevenueRow(on, sums.get(on), expected.get(on)) for on in sorted({*sums, *expected})]
 
 

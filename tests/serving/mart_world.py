@@ -312,6 +312,9 @@ def _insights(connection: sa.Connection, seller_id: int, currency: str) -> None:
         connection.execute(insert(forecasts), rows)
         judged = {"origins": 6, "horizon": 7, "mae": 900.0, "mase": 0.82, "coverage80": 0.79, "coverage95": 0.94}
         connection.execute(insert(backtests), {**key, **judged, "is_served": True})
+        connection.execute(
+            insert(backtests), {**key, **judged, "model": "seasonal_naive", "mae": 1200.0, "is_served": False}
+        )
     usual = {"revenue_minor": 1_700_000.0, "views": 220.0, "whatsapp_starts": 42.0}
     for whose, metric in ((seller_id, "revenue_minor"), (seller_id, "views"), (0, "whatsapp_starts")):
         for state, ago in (("new", 3), ("seen", 17)):

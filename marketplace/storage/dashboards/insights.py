@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from marketplace.storage.dashboards.scope import Scope
 from marketplace.storage.tables import alerts, backtests, forecasts, sellers
 
+NAIVE = "seasonal_naive"
 REVENUE = "revenue_minor"
 
 
@@ -27,7 +28,11 @@ class ForecastDay:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What revenue is expected, in minor units; `mase` under 1 beats the seasonal naive on the past."""
+    """What revenue is expected, in minor units.
+
+    `beside_naive` is the error on the past over that of the seasonal naive forecast: under 1 is better. `mase` is over
+    how far the days of the training data lie from those a season before.
+    """
 
     metric: str
     scope: str
@@ -36,6 +41,7 @@ class Forecast:
     model: str
     made_on: date
     mase: float | None
+    beside_naive: float | None
     coverage80: float | None
     days: list[ForecastDay]
 
@@ -74,10 +80,15 @@ def read_forecast(connection: sa.Connection, scope: Scope) -> Forecast | None:
     name = _name(scope)
     if name is None:
         return None
-    past = sa.and_(*(backtests.c[one] == forecasts.c[one] for one in ("metric", "scope", "grain", "model")))
+    series = ("metric", "scope", "grain")
+    past = sa.and_(*(backtests.c[one] == forecasts.c[one] for one in (*series, "model")))
+    naive = backtests.alias("naive")
+    floor = sa.and_(naive.c.model == NAIVE, *(naive.c[one] == forecasts.c[one] for one in series))
+    beside = (backtests.c.mae / sa.func.nullif(naive.c.mae, 0)).label("beside_naive")
     statement = (
-        sa.select(forecasts, backtests.c.mase, backtests.c.coverage80)
+        sa.select(forecasts, backtests.c.mase, backtests.c.coverage80, beside)
         .join(backtests, past, isouter=True)
+        .join(naive, floor, isouter=True)
         .where(forecasts.c.metric == REVENUE, forecasts.c.scope == name, forecasts.c.made_for >= scope.since)
         .order_by(forecasts.c.grain, forecasts.c.made_for)
     )
@@ -88,7 +99,7 @@ def read_forecast(connection: sa.Connection, scope: Scope) -> Forecast | None:
     first = rows[0]
     days = [ForecastDay(one.made_for, one.mean, one.low80, one.high80, one.low95, one.high95) for one in rows]
     kept = (first.metric, first.scope, first.grain, first.currency, first.model, first.made_on)
-    return Forecast(*kept, first.mase, first.coverage80, days)
+    return Forecast(*kept, first.mase, first.beside_naive, first.coverage80, days)
 
 
 def read_alerts(connection: sa.Connection, scope: Scope, *, limit: int) -> list[Alert]:
