@@ -46,11 +46,12 @@ def test_the_same_trade_is_drawn_every_time(market, history, trade):
 
 def test_every_planted_purchase_of_a_priced_product_is_an_order_at_that_price(market, history, trade):
     priced = {market.product_id(one): one.price for one in market.products if one.price is not None}
-    by_id = {order.order_id: order for order in trade.orders}
+    found = {(order.customer_id, order.occurred_at): order for order in trade.orders if order.status != "refunded"}
     bought = [row for row in history.interactions if row["kind"] == "purchase" and row["product_id"] in priced]
     assert len(bought) > 100
     for row in bought:
-        order = by_id[f"sample-order-{row['event_id'].removeprefix('sample-purchase-')}"]
+        order = found[row["user_id"], row["occurred_at"]]
+        assert row["user_id"] not in order.order_id
         (line,) = order.lines
         assert (line.product_id, order.customer_id) == (row["product_id"], row["user_id"])
         assert order.gross_minor == priced[row["product_id"]].amount_minor * line.quantity
