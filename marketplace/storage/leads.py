@@ -160,9 +160,15 @@ def add_lead_event(
     with warehouse.begin() as connection:
         if connection.execute(owned.with_for_update()).first() is None:
             raise NotFound(f"lead {event_id} is not known")
-        if state is not None and connection.scalar(sa.select(_state(sa.literal(event_id)))) == state:
+        if state is not None and connection.scalar(sa.select(state_of(sa.literal(event_id)))) == state:
             return
         connection.execute(sa.insert(lead_events).values(**values, note=note or None))
+
+
+def state_of(event_id: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """How far a lead went: the last state it was given, or the first of all."""
+    last = sa.select(lead_events.c.state).where(lead_events.c.event_id == event_id, lead_events.c.kind == "state")
+    return sa.func.coalesce(last.order_by(lead_events.c.lead_event_id.desc()).limit(1).scalar_subquery(), FIRST)
 
 
 def require_seller(connection: sa.Connection, product_id: int, seller_id: int) -> None:
@@ -182,13 +188,8 @@ def require_seller(connection: sa.Connection, product_id: int, seller_id: int) -
         raise InputRejected(f"product {product_id} is not sold by seller {seller_id}")
 
 
-def _state(event_id: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-    last = sa.select(lead_events.c.state).where(lead_events.c.event_id == event_id, lead_events.c.kind == "state")
-    return sa.func.coalesce(last.order_by(lead_events.c.lead_event_id.desc()).limit(1).scalar_subquery(), FIRST)
-
-
 def _wanted(seller_id: int, filters: LeadFilters) -> sa.Select[Any]:
-    state = _state(leads.c.event_id)
+    state = state_of(leads.c.event_id)
     noted = sa.and_(lead_events.c.event_id == leads.c.event_id, lead_events.c.kind == "note")
     notes = sa.select(sa.func.count()).where(noted).scalar_subquery()
     computed = {"product_title": products.c.title, "state": state, "notes": notes}

@@ -9,6 +9,7 @@ from typing import get_args
 import sqlalchemy as sa
 
 from marketplace.crm.lead_states import FIRST, LeadState
+from marketplace.storage.leads import state_of
 from marketplace.storage.tables import lead_events, leads, products
 
 
@@ -39,7 +40,7 @@ class Inbox:
 
 def read_inbox(connection: sa.Connection, seller_id: int, *, limit: int) -> Inbox:
     """Every lead counted by the state it is in, and the newest of them."""
-    state = sa.func.coalesce(_state(), FIRST).label("state")
+    state = state_of(leads.c.event_id).label("state")
     of_seller = sa.select(leads.c.event_id, state).where(leads.c.seller_id == seller_id).subquery()
     counted = sa.select(of_seller.c.state, sa.func.count().label("leads")).group_by(of_seller.c.state)
     found = {row.state: row.leads for row in connection.execute(counted)}
@@ -69,14 +70,3 @@ def leads_waiting(connection: sa.Connection) -> int:
     """How many leads of all sellers nobody has done anything with."""
     touched = sa.exists().where(lead_events.c.event_id == leads.c.event_id, lead_events.c.kind == "state")
     return connection.scalar(sa.select(sa.func.count()).select_from(leads).where(~touched)) or 0
-
-
-def _state() -> sa.ScalarSelect[str]:
-    return (
-        sa.select(lead_events.c.state)
-        .where(lead_events.c.event_id == leads.c.event_id, lead_events.c.kind == "state")
-        .order_by(lead_events.c.lead_event_id.desc())
-        .limit(1)
-        .correlate(leads)
-        .scalar_subquery()
-    )
