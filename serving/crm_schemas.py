@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from marketplace.crm.lead_states import LeadState
 from marketplace.events.interactions import Channel
-from marketplace.storage.seller_orders import OrderChannel, OrderStatus
+from marketplace.events.orders import OrderStatus, SellerChannel
 from serving.dependencies import TEXT
 from serving.schemas import CameFrom, EventId, Identity, Shopper
 
@@ -167,7 +167,7 @@ class OrderSent(BaseModel):
     customer_id: Shopper | None = None
     phone: Annotated[str | None, Field(min_length=3, max_length=40, pattern=TEXT)] = None
     status: OrderStatus = "placed"
-    channel: OrderChannel = "whatsapp"
+    channel: SellerChannel = "whatsapp"
     start_code: StartCode | None = None
     currency: Annotated[str | None, Field(pattern=r"^[A-Z]{3}$", examples=["KES"])] = None
     total: Annotated[Decimal, Field(ge=-LARGEST_AMOUNT, le=LARGEST_AMOUNT, allow_inf_nan=False)] | None = None

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Literal
 
 OrderStatus = Literal["placed", "confirmed", "completed", "cancelled", "refunded"]
-OrderChannel = Literal["whatsapp", "phone", "shop", "import"]
+SellerChannel = Literal["whatsapp", "phone", "shop"]  # where a seller says that they sold
+OrderChannel = Literal[SellerChannel, "import"]
 LARGEST_AMOUNT = 10**15  # minor units; beyond it an amount is a slip, and sums could overflow
 
 

@@ -1,4 +1,4 @@
-"""What a cell of a spreadsheet says: a text, a count, an amount of money, a moment; as a workbook or a CSV types it."""
+"""What a cell of a spreadsheet says: a text, a number, a count, a moment; as a workbook or a CSV types it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from marketplace.catalog.prices import minor_digits
 from marketplace.errors import InputRejected
 from marketplace.events.orders import LARGEST_AMOUNT
 
@@ -65,22 +64,6 @@ def count_of(value: Any) -> int:
     if number != number.to_integral_value() or not 0 <= number <= LARGEST_AMOUNT:
         raise InputRejected(f"{text_of(value)!r} is no count")
     return int(number)
-
-
-def minor_of(value: Any, currency: str) -> int:
-    """An amount in minor units; it may be below zero.
-
-    Raises
-    ------
-    InputRejected
-        If it is none, too large to be meant, or finer than the currency.
-    """
-    minor = number_of(value).scaleb(minor_digits(currency))
-    if minor != minor.to_integral_value():
-        raise InputRejected(f"{text_of(value)!r} is finer than {currency}, which has {minor_digits(currency)} digits")
-    if abs(minor) > LARGEST_AMOUNT:
-        raise InputRejected(f"{text_of(value)!r} is more than anybody charges")
-    return int(minor)
 
 
 def moment_of(value: Any, zone: ZoneInfo, order: DateOrder) -> datetime:

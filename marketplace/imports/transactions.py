@@ -12,10 +12,11 @@ from types import MappingProxyType
 from typing import Any
 
 from marketplace.catalog.baskets import read_basket
+from marketplace.catalog.pricing.currencies import minor_of
 from marketplace.catalog.products import Seller
 from marketplace.errors import FeedRejected, InputRejected
-from marketplace.events.orders import Order, OrderLine, OrderStatus
-from marketplace.imports.cells import DateOrder, count_of, minor_of, moment_of, text_of
+from marketplace.events.orders import LARGEST_AMOUNT, Order, OrderLine, OrderStatus
+from marketplace.imports.cells import DateOrder, count_of, moment_of, number_of, text_of
 from marketplace.imports.zones import zone_of
 from marketplace.ingestion.feed_files import RawRow
 
@@ -189,7 +190,7 @@ class _Row:
 
     def _amount(self, ours: str) -> int:
         try:
-            return minor_of(self._value(ours), self.seller.currency)
+            return minor_of(number_of(self._value(ours)), self.seller.currency, largest=LARGEST_AMOUNT)
         except InputRejected as error:
             raise self._refused(ours, str(error)) from error
 

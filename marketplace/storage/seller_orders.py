@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.errors import Conflict, InputRejected, NotFound
+from marketplace.events.orders import Order, OrderLine, OrderStatus, SellerChannel
+from marketplace.storage.orders import store_orders
 from marketplace.storage.people import erased_among
 from marketplace.storage.tables import order_lines, orders, products, sellers, whatsapp_starts
 from marketplace.storage.warehouse import Warehouse
 
-OrderStatus = Literal["placed", "confirmed", "completed", "cancelled", "refunded"]
-OrderChannel = Literal["whatsapp", "phone", "shop"]
+FORGOTTEN = "this customer asked to be forgotten; nothing of theirs is taken in"
 _CONTENT = ("customer_id", "status", "channel", "start_code", "currency", "gross_minor")
 
 
 @dataclass(frozen=True, slots=True)
-class OrderLine:
-    """A product of an order; of `product_id` and `product_name` one may be left to the catalogue."""
-
-    product_id: int | None
-    product_name: str | None
-    quantity: int
-    amount_minor: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class SellerOrder:
-    """An order as its seller says; without `customer_id` it is whoever began the chat of `start_code`."""
+    """An order as its seller says; without `customer_id` it is whoever began the chat of `start_code`.
+
+    A line's `product_name` may be left to the catalogue, as "".
+    """
 
     order_id: str
     seller_id: int
     customer_id: str | None
     status: OrderStatus
-    channel: OrderChannel
+    channel: SellerChannel
     start_code: str | None
     currency: str
     gross_minor: int
@@ -66,19 +57,15 @@ def record_order(warehouse: Warehouse, order: SellerOrder, *, phone_hash: str | 
         if customer is None:
             raise InputRejected("customer_id: say who bought, by customer_id, phone or the start_code of their chat")
         if erased_among(connection, [customer], [phone_hash]):
-            raise Conflict("this customer asked to be forgotten; nothing of theirs is taken in")
-        lines = _named(connection, order)
-        values = {name: getattr(order, name) for name in SellerOrder.__slots__ if name != "lines"}
-        told = (start.device, start.source) if start else (None, None)
-        values |= {"customer_id": customer, "origin": "api", "items": sum(line.quantity for line in lines)}
-        values |= {"device": told[0], "source": told[1]}
-        statement = insert(orders).values(values).on_conflict_do_nothing().returning(orders.c.order_id)
-        if connection.execute(statement).first() is None:
-            _refuse_another(connection, order, customer, lines)
-            return False
-        numbered = [asdict(line) | {"order_id": order.order_id, "line_number": at} for at, line in enumerate(lines, 1)]
-        connection.execute(sa.insert(order_lines), numbered)
-    return True
+            raise Conflict(FORGOTTEN)
+        made = _order(connection, order, customer, start)
+        stored = store_orders(connection, [made])
+        if stored.erased:
+            raise Conflict(FORGOTTEN)
+        # Lines without their order stand beside those of another who sent the same id in this moment.
+        if not stored.new and (stored.new_lines or not _is_kept(connection, made)):
+            raise Conflict(f"order_id {order.order_id} was sent before with another content; nothing was stored")
+    return bool(stored.new)
 
 
 def _start(connection: sa.Connection, order: SellerOrder) -> sa.Row[tuple[object, ...]] | None:
@@ -92,7 +79,30 @@ def _start(connection: sa.Connection, order: SellerOrder) -> sa.Row[tuple[object
     return start
 
 
-def _named(connection: sa.Connection, order: SellerOrder) -> list[OrderLine]:
+def _order(
+    connection: sa.Connection, order: SellerOrder, customer: str, start: sa.Row[tuple[object, ...]] | None
+) -> Order:
+    return Order(
+        order_id=order.order_id,
+        seller_id=order.seller_id,
+        customer_id=customer,
+        status=order.status,
+        channel=order.channel,
+        currency=order.currency,
+        gross_minor=order.gross_minor,
+        net_minor=None,
+        items=sum(line.quantity for line in order.lines),
+        origin="api",
+        occurred_at=order.occurred_at,
+        received_at=connection.execute(sa.select(sa.func.now())).scalar_one(),
+        lines=_named(connection, order),
+        start_code=order.start_code,
+        device=start.device if start else None,
+        source=start.source if start else None,
+    )
+
+
+def _named(connection: sa.Connection, order: SellerOrder) -> tuple[OrderLine, ...]:
     """The lines with a name each."""
     asked = {line.product_id for line in order.lines if line.product_id is not None}
     statement = sa.select(products.c.product_id, products.c.seller_id, products.c.title)
@@ -104,18 +114,15 @@ def _named(connection: sa.Connection, order: SellerOrder) -> list[OrderLine]:
             raise NotFound(f"product {line.product_id} is not known")
         if found is not None and found.seller_id != order.seller_id:
             raise InputRejected(f"product {line.product_id} is not sold by seller {order.seller_id}")
-        name = line.product_name or (found.title if found else "")
-        named.append(OrderLine(line.product_id, name, line.quantity, line.amount_minor))
-    return named
+        named.append(replace(line, product_name=line.product_name or (found.title if found else "")))
+    return tuple(named)
 
 
-def _refuse_another(connection: sa.Connection, order: SellerOrder, customer: str, lines: Sequence[OrderLine]) -> None:
-    kept = connection.execute(sa.select(orders).where(orders.c.order_id == order.order_id)).one()
+def _is_kept(connection: sa.Connection, made: Order) -> bool:
+    """Whether what is kept under its id says the same; a moment is none of it, since who tells none is given one."""
+    kept = connection.execute(sa.select(orders).where(orders.c.order_id == made.order_id)).one()
     columns = [order_lines.c[name] for name in ("product_id", "quantity", "amount_minor")]
-    of_order = sa.select(*columns).where(order_lines.c.order_id == order.order_id).order_by(order_lines.c.line_number)
-    is_same = all(
-        getattr(kept, name) == (customer if name == "customer_id" else getattr(order, name)) for name in _CONTENT
-    )
+    of_order = sa.select(*columns).where(order_lines.c.order_id == made.order_id).order_by(order_lines.c.line_number)
     stored = [tuple(row) for row in connection.execute(of_order)]
-    if not is_same or stored != [(line.product_id, line.quantity, line.amount_minor) for line in lines]:
-        raise Conflict(f"order_id {order.order_id} was sent before with another content; nothing was stored")
+    is_same = all(getattr(kept, name) == getattr(made, name) for name in _CONTENT)
+    return is_same and stored == [(line.product_id, line.quantity, line.amount_minor) for line in made.lines]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
 
 from fastapi import APIRouter, Request, Response
 
-from marketplace.catalog.pricing.currencies import ISO_CODES, minor_digits
+from marketplace.catalog.pricing.currencies import ISO_CODES, minor_of
 from marketplace.crm.phones import normal_phone
 from marketplace.errors import Conflict, InputRejected
 from marketplace.events.interactions import occurred
+from marketplace.events.orders import OrderLine
 from marketplace.storage import catalog
-from marketplace.storage.seller_orders import OrderLine, SellerOrder, record_order
+from marketplace.storage.orders import BY_PHONE
+from marketplace.storage.seller_orders import SellerOrder, record_order
 from serving.access import PrincipalDep, audit
 from serving.crm_schemas import OrderSent
 from serving.dependencies import NowDep, SellerId, Shop, ShopDep
@@ -59,10 +60,10 @@ def _order(
         raise InputRejected(f"currency {currency!r} is none of ISO 4217")
     lines = tuple(
         OrderLine(
-            line.product_id,
-            line.product_name,
+            line.product_name or "",
             line.quantity,
-            None if line.amount is None else _minor(line.amount, currency),
+            None if line.amount is None else minor_of(line.amount, currency, largest=LARGEST_MINOR),
+            line.product_id,
         )
         for line in sent.lines
     )
@@ -72,22 +73,12 @@ def _order(
     return SellerOrder(
         order_id=f"api:{seller_id}:{sent.order_id}",
         seller_id=seller_id,
-        customer_id=sent.customer_id or (f"phone:{phone_hash}" if phone_hash else None),
+        customer_id=sent.customer_id or (BY_PHONE + phone_hash if phone_hash else None),
         status=sent.status,
         channel=sent.channel,
         start_code=None if sent.start_code is None else quoted_code(shop, sent.start_code),
         currency=currency,
-        gross_minor=sum(amounts) if sent.total is None else _minor(sent.total, currency),
+        gross_minor=sum(amounts) if sent.total is None else minor_of(sent.total, currency, largest=LARGEST_MINOR),
         lines=lines,
         occurred_at=occurred(sent.occurred_at, now),
     )
-
-
-def _minor(amount: Decimal, currency: str) -> int:
-    minor = amount.scaleb(minor_digits(currency))
-    whole = minor.to_integral_value(ROUND_HALF_EVEN)
-    if minor != whole:
-        raise InputRejected(f"amount {amount} has more digits than {currency} has")
-    if abs(whole) > LARGEST_MINOR:
-        raise InputRejected(f"amount {amount} is more than anybody charges")
-    return int(whole)

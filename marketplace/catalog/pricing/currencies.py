@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from types import MappingProxyType
 
@@ -161,6 +162,28 @@ def minor_digits(currency: str | None) -> int:
     Source: Unicode CLDR, through babel.
     """
     return int(get_currency_precision(currency)) if currency else 2
+
+
+def minor_of(amount: Decimal, currency: str, *, largest: int) -> int:
+    """An amount in minor units, which may be below zero.
+
+    Parameters
+    ----------
+    largest
+        In minor units; what is further from zero is a slip.
+
+    Raises
+    ------
+    InputRejected
+        If it is finer than the currency, or too large to be meant.
+    """
+    digits = minor_digits(currency)
+    minor = amount.scaleb(digits)
+    if minor != minor.to_integral_value():
+        raise InputRejected(f"'{amount}' is finer than {currency}, which has {digits} digits")
+    if abs(minor) > largest:
+        raise InputRejected(f"'{amount}' is more than anybody charges")
+    return int(minor)
 
 
 def currency_code(text: str) -> str:
