@@ -9,6 +9,7 @@
     * FeedRejected        a feed cannot be read as a whole
   * NotFound              nothing is known under that key
   * Conflict              what is asked does not fit what is kept; a person must decide
+    * Forgotten           it is of somebody who was erased, and is not taken in
   * QuotaSpent            somebody has had their share for now; later there is another
   * ConfigurationError    a setting or an installation is wrong; a person must mend it
   * ArtifactUnavailable   a model or index is missing, or of another version
@@ -61,6 +62,10 @@ class NotFound(MarketplaceError):
 
 class Conflict(MarketplaceError):
     """What is asked does not fit what is kept; the message names both."""
+
+
+class Forgotten(Conflict):
+    """It is of somebody who asked to be forgotten, and nothing of theirs is taken in."""
 
 
 class QuotaSpent(MarketplaceError):

@@ -19,6 +19,7 @@ from marketplace.errors import (
     ArtifactUnavailable,
     ConfigurationError,
     Conflict,
+    Forgotten,
     InputRejected,
     MarketplaceError,
     NotFound,
@@ -46,6 +47,8 @@ _DISCREET: dict[type[MarketplaceError], str] = {
     StoreUnreachable: "A store behind this service does not answer. Try again in a moment.",
     ConfigurationError: "This service is not set up completely. Its operator finds the reason in the log.",
 }
+# To clients a kind of another error; what is theirs to know stands in its detail.
+_TOLD_AS: dict[type[MarketplaceError], type[MarketplaceError]] = {Forgotten: Conflict}
 Page = Callable[[Request, int, str, str], Response]
 
 
@@ -60,8 +63,9 @@ def answer_with_problems(app: FastAPI, page: Page) -> None:
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.warning("request %s: %s: %s", request_id(request), type(error).__name__, error)
         wait = str(error.wait_seconds) if isinstance(error, QuotaSpent) else RETRY_SECONDS
+        kind = _TOLD_AS.get(type(error), type(error))
         headers = {"Retry-After": wait} if error.retryable else {}
-        return respond(request, page, status, said(error), kind=_slug(type(error).__name__), headers=headers)
+        return respond(request, page, status, said(error), kind=_slug(kind.__name__), headers=headers)
 
     async def http(request: Request, error: HTTPException) -> Response:
         detail = error.detail if error.detail != HTTPStatus(error.status_code).phrase else ""

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from marketplace.crm.lead_states import FIRST, LeadState
-from marketplace.errors import Conflict, InputRejected, NotFound
+from marketplace.errors import Conflict, Forgotten, InputRejected, NotFound
 from marketplace.events.interactions import Lead
 from marketplace.storage.people import erased_among
 from marketplace.storage.tables import lead_events, leads, products, sellers
@@ -89,7 +89,9 @@ def record_lead(warehouse: Warehouse, lead: Lead, *, is_name: Callable[[bytes | 
     InputRejected
         If the product is another seller's.
     Conflict
-        If its id stands for another lead, or its person was erased.
+        If its id stands for another lead.
+    Forgotten
+        If its person was erased.
     """
     with warehouse.begin() as connection:
         if connection.execute(sa.select(sellers.c.seller_id).filter_by(seller_id=lead.seller_id)).first() is None:
@@ -97,7 +99,7 @@ def record_lead(warehouse: Warehouse, lead: Lead, *, is_name: Callable[[bytes | 
         if lead.product_id is not None:
             require_seller(connection, lead.product_id, lead.seller_id)
         if erased_among(connection, [lead.user_id], [lead.phone_hash]):
-            raise Conflict("this person asked to be forgotten; nothing of theirs is taken in")
+            raise Forgotten("this person asked to be forgotten; nothing of theirs is taken in")
         statement = insert(leads).values(**asdict(lead)).on_conflict_do_nothing().returning(leads.c.event_id)
         if connection.execute(statement).first() is not None:
             return True

@@ -7,14 +7,14 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from marketplace.errors import Conflict, InputRejected, NotFound
+from marketplace.errors import Conflict, Forgotten, InputRejected, NotFound
 from marketplace.events.orders import Order, OrderLine, OrderStatus, SellerChannel
 from marketplace.storage.orders import store_orders
 from marketplace.storage.people import erased_among
 from marketplace.storage.tables import order_lines, orders, products, sellers, whatsapp_starts
 from marketplace.storage.warehouse import Warehouse
 
-FORGOTTEN = "this customer asked to be forgotten; nothing of theirs is taken in"
+_FORGOTTEN = "this customer asked to be forgotten; nothing of theirs is taken in"
 _CONTENT = ("customer_id", "status", "channel", "start_code", "currency", "gross_minor")
 
 
@@ -47,7 +47,9 @@ def record_order(warehouse: Warehouse, order: SellerOrder, *, phone_hash: str | 
     InputRejected
         If a product or the chat is another seller's, or nobody is said to have bought.
     Conflict
-        If its id stands for another order, or its customer was erased.
+        If its id stands for another order.
+    Forgotten
+        If its customer was erased.
     """
     with warehouse.begin() as connection:
         if connection.execute(sa.select(sellers.c.seller_id).filter_by(seller_id=order.seller_id)).first() is None:
@@ -57,11 +59,11 @@ def record_order(warehouse: Warehouse, order: SellerOrder, *, phone_hash: str | 
         if customer is None:
             raise InputRejected("customer_id: say who bought, by customer_id, phone or the start_code of their chat")
         if erased_among(connection, [customer], [phone_hash]):
-            raise Conflict(FORGOTTEN)
+            raise Forgotten(_FORGOTTEN)
         made = _order(connection, order, customer, start)
         stored = store_orders(connection, [made])
         if stored.erased:
-            raise Conflict(FORGOTTEN)
+            raise Forgotten(_FORGOTTEN)
         # Lines without their order stand beside those of another who sent the same id in this moment.
         if not stored.new and (stored.new_lines or not _is_kept(connection, made)):
             raise Conflict(f"order_id {order.order_id} was sent before with another content; nothing was stored")

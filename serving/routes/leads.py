@@ -16,7 +16,7 @@ from marketplace.crm.lead_states import LeadState
 from marketplace.crm.phones import normal_phone
 from marketplace.crm.sealing import Seal
 from marketplace.crm.spreadsheet import lines
-from marketplace.errors import Conflict, InputRejected, NotFound
+from marketplace.errors import Forgotten, InputRejected, NotFound
 from marketplace.events.interactions import Lead, occurred
 from marketplace.events.traffic import device_of, source_of
 from marketplace.storage.leads import (
@@ -76,8 +76,8 @@ def record(request: Request, sent: LeadSent, shop: ShopDep, now: NowDep, respons
 
     try:
         is_new = record_lead(shop.warehouse, lead, is_name=is_name)
-    except Conflict as error:
-        shop.metrics.erased.labels("lead").inc("forgotten" in str(error))
+    except Forgotten:
+        shop.metrics.erased.labels("lead").inc()
         raise
     shop.metrics.events.labels("lead").inc(is_new)
     response.status_code = 201 if is_new else 200

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from marketplace.catalog.pricing.currencies import ISO_CODES, minor_of
 from marketplace.crm.phones import normal_phone
-from marketplace.errors import Conflict, InputRejected
+from marketplace.errors import Forgotten, InputRejected
 from marketplace.events.interactions import occurred
 from marketplace.events.orders import OrderLine
 from marketplace.storage import catalog
@@ -44,8 +44,8 @@ def record(
     order = _order(shop, sent, seller_id, sent.currency or seller.currency, phone, now)
     try:
         is_new = record_order(shop.warehouse, order, phone_hash=phone)
-    except Conflict as error:
-        shop.metrics.erased.labels("order").inc("forgotten" in str(error))
+    except Forgotten:
+        shop.metrics.erased.labels("order").inc()
         raise
     audit(request, principal, "allowed", f"seller:{seller_id}", 1)
     shop.metrics.events.labels("order").inc(is_new)

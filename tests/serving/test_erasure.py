@@ -138,7 +138,7 @@ def test_an_erased_person_is_not_taken_in_again(fresh: TestClient, store: Wareho
     assert (answer["received"], answer["recorded"]) == (200, 100)
     by_user = fresh.post("/api/crm/leads", json={"event_id": "lead-0009", "seller_id": seller, "user_id": USER})
     by_phone = {"event_id": "lead-0010", "seller_id": seller, "phone": "0712 345678", **CONSENT}
-    assert by_user.status_code == 409
+    assert (by_user.status_code, by_user.json()["type"]) == (409, "urn:soko:problem:conflict")
     assert fresh.post("/api/crm/leads", json=by_phone).status_code == 409
     for who in ({"customer_id": USER}, {"phone": PHONE}):
         order = {"order_id": "order-0009", "lines": [{"product_name": "Kiondo", "amount": 5}], **who}
@@ -152,6 +152,7 @@ def test_an_erased_person_is_not_taken_in_again(fresh: TestClient, store: Wareho
     metrics = fresh.get("/metrics").text
     assert 'soko_events_of_erased_total{kind="interaction"} 100.0' in metrics
     assert 'soko_events_of_erased_total{kind="lead"} 2.0' in metrics
+    assert 'soko_events_of_erased_total{kind="order"} 2.0' in metrics
     with store.begin() as connection:
         assert connection.scalar(sa.select(sa.func.count()).where(leads.c.user_id == "bob")) == 1
 
