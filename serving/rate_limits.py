@@ -12,7 +12,7 @@ from limits.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from marketplace.settings import Settings
 from serving.problems import problem
@@ -95,13 +95,13 @@ class SayOpen:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
 
-        async def send_saying(message: dict[str, object]) -> None:
+        async def send_saying(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"x-soko-auth", b"open")]  # type: ignore[misc]
+                message["headers"] = [*message.get("headers", ()), (b"x-soko-auth", b"open")]
             await send(message)
 
         is_public = scope["type"] != "http" or not scope["path"].startswith(("/api/crm", "/api/analytics"))
-        await self.app(scope, receive, send if is_public else send_saying)  # type: ignore[arg-type]
+        await self.app(scope, receive, send if is_public else send_saying)
 
 
 def address_of(scope: Scope) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from typing import Any
 
 # With a plus in any spelling; or digits in a row that are too many for a count and too few for an id of ours.
@@ -18,14 +19,15 @@ def masked(text: str) -> str:
     return _PHONE.sub(MASK, text)
 
 
-def mask_logs() -> None:
-    """From now on no record of this process holds a number, tracebacks included."""
-    before = logging.getLogRecordFactory()
-    if getattr(before, "masks", False):
-        return
+class MaskedRecords:
+    """Makes the records that another factory makes, without the numbers in them, tracebacks included."""
 
-    def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
-        record = before(*args, **kwargs)
+    def __init__(self, make: Callable[..., logging.LogRecord]) -> None:
+        self._make = make
+
+    def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        """A record that holds no number."""
+        record = self._make(*args, **kwargs)
         record.msg = _masked(record.msg)
         if isinstance(record.args, tuple):
             record.args = tuple(_masked(one) for one in record.args)
@@ -35,8 +37,12 @@ def mask_logs() -> None:
             record.exc_text = masked(logging.Formatter().formatException(record.exc_info))
         return record
 
-    factory.masks = True  # type: ignore[attr-defined]
-    logging.setLogRecordFactory(factory)
+
+def mask_logs() -> None:
+    """From now on no record of this process holds a number."""
+    make = logging.getLogRecordFactory()
+    if not isinstance(make, MaskedRecords):
+        logging.setLogRecordFactory(MaskedRecords(make))
 
 
 def _masked(value: Any) -> Any:
