@@ -7,12 +7,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Lock
 
 import jwt
 from jwt.exceptions import InvalidTokenError
 
 from marketplace.crm.keys import Role, key_from
+from marketplace.crm.sealing import asked_once
 from marketplace.storage.api_keys import ApiKey, find_key
 from marketplace.storage.shared_secrets import shared_secret
 from marketplace.storage.warehouse import Warehouse
@@ -53,8 +55,7 @@ class Credentials:
 
     def __init__(self, warehouse: Warehouse, *, token_seconds: int, secret: Callable[[], bytes] | None = None) -> None:
         self._warehouse = warehouse
-        self._given = secret or (lambda: shared_secret(warehouse, "tokens"))
-        self._secret: bytes | None = None
+        self._secret = asked_once(secret or partial(shared_secret, warehouse, "tokens"))
         self._kept: OrderedDict[str, tuple[float, ApiKey | None]] = OrderedDict()
         self._lock = Lock()
         self.token_seconds = token_seconds
@@ -84,7 +85,7 @@ class Credentials:
             "seller_id": principal.seller_id,
             "key": principal.key_id,
         }
-        return jwt.encode(claims, self._signing(), algorithm=ALGORITHM)
+        return jwt.encode(claims, self._secret(), algorithm=ALGORITHM)
 
     def _by_key(self, text: str) -> Principal | None:
         sent = key_from(text)
@@ -98,7 +99,7 @@ class Credentials:
         try:
             claims = jwt.decode(
                 text,
-                self._signing(),
+                self._secret(),
                 algorithms=[ALGORITHM],
                 audience=AUDIENCE,
                 issuer=ISSUER,
@@ -125,11 +126,6 @@ class Credentials:
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
         return key
-
-    def _signing(self) -> bytes:
-        if self._secret is None:
-            self._secret = self._given()
-        return self._secret
 
 
 def _principal(key: ApiKey) -> Principal:

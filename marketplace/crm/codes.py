@@ -13,11 +13,11 @@ import hashlib
 import hmac
 import re
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import get_args
 
+from marketplace.crm.sealing import Secret, asked_once
 from marketplace.errors import InputRejected
 from marketplace.events.interactions import Surface
 
@@ -53,9 +53,8 @@ class Codes:
         The key, or what gives it when the first code is made or read.
     """
 
-    def __init__(self, key: bytes | Callable[[], bytes]) -> None:
-        self._given = key
-        self._known: bytes | None = None
+    def __init__(self, key: Secret) -> None:
+        self._secret = asked_once(key)
 
     def link(self, link: Link) -> str:
         """The code of a link.
@@ -127,6 +126,4 @@ class Codes:
         return int.from_bytes(mac[:2], "big") >> (16 - _CHECK_BITS)
 
     def _mac(self, purpose: str, message: bytes) -> bytes:
-        if self._known is None:
-            self._known = self._given if isinstance(self._given, bytes) else self._given()
-        return hmac.digest(self._known, purpose.encode() + b"\0" + message, hashlib.sha256)
+        return hmac.digest(self._secret(), purpose.encode() + b"\0" + message, hashlib.sha256)

@@ -9,11 +9,18 @@ import hashlib
 import hmac
 import os
 from collections.abc import Callable
+from functools import cache
 
 from marketplace.errors import ConfigurationError
 
 VERSION = b"\x01"
 _NONCE = 12
+Secret = bytes | Callable[[], bytes]  # or what gives it
+
+
+def asked_once(secret: Secret) -> Callable[[], bytes]:
+    """Gives the secret, which is asked for when it is first needed, and then kept."""
+    return (lambda: secret) if isinstance(secret, bytes) else cache(secret)
 
 
 class Seal:
@@ -25,9 +32,8 @@ class Seal:
         The key, or what gives it when it is first needed.
     """
 
-    def __init__(self, key: bytes | Callable[[], bytes]) -> None:
-        self._given = key
-        self._known: bytes | None = None
+    def __init__(self, key: Secret) -> None:
+        self._secret = asked_once(key)
 
     def close(self, text: str, place: str) -> bytes:
         """The text so that only who has the key can read it, and only as that of the same place."""
@@ -58,6 +64,4 @@ class Seal:
         return hmac.new(self._key("identity"), text.encode(), hashlib.sha256).hexdigest()
 
     def _key(self, purpose: str) -> bytes:
-        if self._known is None:
-            self._known = self._given if isinstance(self._given, bytes) else self._given()
-        return hmac.digest(self._known, purpose.encode(), hashlib.sha256)
+        return hmac.digest(self._secret(), purpose.encode(), hashlib.sha256)
