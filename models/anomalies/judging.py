@@ -41,6 +41,12 @@ class Judging:
     side: Side = "both"
     kind: Kind = "count"
 
+    def meant(self, odd: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The series that are odd, 1 where high and -1 where low, without those of the side that is not meant."""
+        if self.side == "both":
+            return odd
+        return np.maximum(odd, 0) if self.side == "high" else np.minimum(odd, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
@@ -112,9 +118,8 @@ class _Walk:
         enough = self.known[day - 1] >= self.how.least_days
         score = np.where(np.isnan(self.score[day]) | ~enough, 0.0, self.score[day])
         lasted = self.habits.learn(day, self.values, self.expected[day], score, self.how.limit)
-        self.streak[day], odd = np.abs(lasted), np.sign(lasted)
-        meant = {"both": odd, "high": np.maximum(odd, 0), "low": np.minimum(odd, 0)}
-        self.odd[day] = meant[self.how.side]
+        self.streak[day] = np.abs(lasted)
+        self.odd[day] = self.how.meant(np.sign(lasted))
         self.score[day] = np.where(enough, self.score[day], np.nan)
 
     def _expect(self, day: int, terms: Terms) -> None:

@@ -40,8 +40,7 @@ def judge_shares(hits: Floats, tries: Floats, how: Judging) -> Verdicts:
         score[day] = np.where(enough, raw[day] / spread[day], np.nan)
         sized = np.nan_to_num(score[day])
         lasted = habits.learn(day, hits, expected[day] * tries[day], sized, how.limit)
-        streak[day], found = np.abs(lasted), np.sign(lasted)
-        odd[day] = {"both": found, "high": np.maximum(found, 0), "low": np.minimum(found, 0)}[how.side]
+        streak[day], odd[day] = np.abs(lasted), how.meant(np.sign(lasted))
     low, high = _bounds(tries, expected, spread, score, how.limit)
     zero = np.where(np.isnan(score), np.nan, 0.0)
     return Verdicts(np.where(np.isnan(score), np.nan, expected), low, high, score, odd, streak, zero, zero, zero, zero)

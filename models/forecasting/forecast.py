@@ -82,11 +82,6 @@ def served_model(tested: Backtest) -> tuple[str, str]:
     return best.model, f"its error is {best.mae / naive.mae:.2f} of the naive one's" if naive.mae else "least error"
 
 
-def loses_to_naive(tested: Backtest, model: str) -> bool:
-    """Whether the model erred more than the naive one on the same periods."""
-    return tested.models[model].mae > tested.models[NAIVE].mae
-
-
 def _unmeasured(values: Floats, grain: Grain) -> Forecast:
     season = grain.season if len(values) >= 2 * grain.season else 1
     mean = candidates_for(values, season)[NAIVE](values, grain.horizon)
