@@ -122,17 +122,6 @@ def refuse_other_sellers(principal: Principal, seller_id: int) -> None:
         raise Refused(404, f"seller {seller_id} is not known", principal, f"seller:{seller_id}")
 
 
-def refuse_all_but_analysts(principal: Principal) -> None:
-    """Returns for who may see the figures of the whole market.
-
-    Raises
-    ------
-    HTTPException
-        403 for everybody else; the attempt is kept.
-    """
-    _refuse_other_roles(principal, "market", "analyst", "admin")
-
-
 def sees_market(request: Request) -> bool:
     """Whether the figures of the whole market are theirs to see; nobody's while Postgres cannot say who asks.
 
