@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.local.planted_days import Planted, PlantedDays, draw_days
+from benchmarks.planted_days import Planted, PlantedDays, draw_days
 from models.anomalies.calendar import Calendar, calendar_of
 from models.anomalies.habits import NEW_HABIT
 from models.anomalies.judging import Judging, Side, judge

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.anomalies import LEARNING, ours, rolling, tally
-from marketplace.local.planted_days import draw_days
+from benchmarks.planted_days import draw_days
 from models.anomalies.calendar import calendar_of
 from models.anomalies.habits import NEW_HABIT
 from models.anomalies.judging import Judging, judge
