@@ -7,6 +7,7 @@ import binascii
 from datetime import UTC, datetime
 
 from marketplace.errors import InputRejected
+from marketplace.storage.leads import LeadPlace
 from marketplace.storage.reviews import QueuePlace
 from marketplace.storage.shelf import Place
 
@@ -52,6 +53,31 @@ def place_of(cursor: str | None) -> Place | None:
         return Place(datetime.fromtimestamp(seconds, UTC), product_id)
     except (ValueError, OverflowError, OSError) as error:
         raise InputRejected(_FOREIGN) from error
+
+
+def lead_cursor_of(place: LeadPlace) -> str:
+    """The text that stands for a place among leads."""
+    return base64.urlsafe_b64encode(f"{place.occurred_at.isoformat()} {place.event_id}".encode()).decode().rstrip("=")
+
+
+def lead_place_of(cursor: str | None) -> LeadPlace | None:
+    """The place among leads that a text stands for, None for the beginning.
+
+    Raises
+    ------
+    InputRejected
+        If the text was not made by `lead_cursor_of`.
+    """
+    if not cursor:
+        return None
+    try:
+        instant, _, event_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(" ")
+        at = datetime.fromisoformat(instant)
+    except (binascii.Error, ValueError) as error:
+        raise InputRejected(_FOREIGN) from error
+    if at.tzinfo is None or "\0" in event_id:
+        raise InputRejected(_FOREIGN)
+    return LeadPlace(at, event_id)
 
 
 def _encoded(rank: int, product_id: int) -> str:

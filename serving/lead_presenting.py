@@ -1,16 +1,13 @@
-"""Leads in the shape that sellers receive, and where a page of them ends."""
+"""Leads in the shape that sellers receive."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from marketplace.crm.sealing import Seal
-from marketplace.errors import InputRejected
-from marketplace.storage.leads import KeptLead, LeadEvent, LeadPlace
+from marketplace.storage.leads import KeptLead, LeadEvent
 from serving.crm_schemas import LeadDetail, LeadEventShown, LeadShown
 
 EXPORTED = (
@@ -45,31 +42,6 @@ def exported(leads: Iterable[KeptLead], seal: Seal) -> Iterator[list[object]]:
     for lead in leads:
         fields = _fields(lead, seal) | {"occurred_at": lead.occurred_at.astimezone(UTC).isoformat()}
         yield [fields[name] for name in EXPORTED]
-
-
-def lead_cursor(place: LeadPlace) -> str:
-    """The text that stands for a place."""
-    return base64.urlsafe_b64encode(f"{place.occurred_at.isoformat()} {place.event_id}".encode()).decode().rstrip("=")
-
-
-def lead_place(cursor: str | None) -> LeadPlace | None:
-    """The place that a text stands for, None for the beginning.
-
-    Raises
-    ------
-    InputRejected
-        If the text was not made by `lead_cursor`.
-    """
-    if not cursor:
-        return None
-    try:
-        instant, _, event_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(" ")
-        at = datetime.fromisoformat(instant)
-    except (binascii.Error, ValueError) as error:
-        raise InputRejected("cursor: not one that this service gave out; begin without one") from error
-    if at.tzinfo is None or "\0" in event_id:
-        raise InputRejected("cursor: not one that this service gave out; begin without one")
-    return LeadPlace(at, event_id)
 
 
 def _fields(lead: KeptLead, seal: Seal) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from marketplace.storage.alerts import AlertState
 from serving.access import PrincipalDep, Refused, refuse_other_sellers
 from serving.alert_schemas import AlertList, AlertShown, AlertStateSent, alert_shown, lag_shown
 from serving.credentials import Principal
+from serving.cursors import LARGEST_ID
 from serving.dependencies import NowDep, ShopDep
 from serving.schemas import Problem
 
-LARGEST_ID = 2**63 - 1
 router = APIRouter(prefix="/api/analytics/alerts", tags=["analytics"])
 AlertId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 SellerFilter = Annotated[int | None, Query(ge=0, le=LARGEST_ID, description="whose; 0 for the whole market")]

@@ -33,13 +33,12 @@ from marketplace.storage.shelf import seller_of
 from serving.access import PrincipalDep, Refused, audit
 from serving.credentials import Principal
 from serving.crm_schemas import LeadDetail, LeadPage, LeadSent, LeadStateSent, NoteSent
+from serving.cursors import lead_cursor_of, lead_place_of
 from serving.dependencies import LARGEST_ID, Limit, NowDep, SellerId, Shop, ShopDep
 from serving.lead_presenting import (
     EXPORTED,
     exported,
-    lead_cursor,
     lead_detail,
-    lead_place,
     place_of_name,
     place_of_phone,
     shown_lead,
@@ -97,11 +96,11 @@ def read_leads(
 ) -> LeadPage:
     """A seller's leads, newest first, with names and numbers of who agreed. One row per lead."""
     seller_of(shop.warehouse, seller_id)
-    found = leads_of(shop.warehouse, seller_id, filters, limit=limit + 1, after=lead_place(cursor))
+    found = leads_of(shop.warehouse, seller_id, filters, limit=limit + 1, after=lead_place_of(cursor))
     page = found[:limit]
     audit(request, principal, "allowed", f"seller:{seller_id}", len(page))
     response.headers.update(PRIVATE)
-    more = lead_cursor(LeadPlace(page[-1].occurred_at, page[-1].event_id)) if len(found) > limit else None
+    more = lead_cursor_of(LeadPlace(page[-1].occurred_at, page[-1].event_id)) if len(found) > limit else None
     return LeadPage(items=[shown_lead(one, shop.seal) for one in page], next_cursor=more)
 
 
