@@ -76,7 +76,7 @@ class AlertLine:
 
 @dataclass(frozen=True, slots=True)
 class RevenueRow:
-    """One day or week of the revenue chart: what was, or what is expected."""
+    """One day or week of the revenue chart: what was, None while it is not over, or what is expected."""
 
     on: date
     actual: float | None
@@ -93,15 +93,17 @@ class View:
     attributed: list[tuple[str, str, int, float]]
     unit: str
     revenue: list[RevenueRow]
+    running: date | None  # the last day, where it is not over
     segments: list[SegmentBox]
     alerts: list[AlertLine]
     charts: dict[str, Any] = field(default_factory=dict)
 
 
-def view_of(found: Dashboard) -> View:
-    """The page's parts."""
+def view_of(found: Dashboard, today: date) -> View:
+    """The page's parts; figures of a day that is not over are in no line, which would fall there."""
     unit = _unit(found)
-    revenue = _revenue(found, unit)
+    running = _running(found, today)
+    revenue = _revenue(found, unit, running)
     return View(
         title=found.seller_name or "The whole market",
         tiles=_tiles(found),
@@ -109,9 +111,10 @@ def view_of(found: Dashboard) -> View:
         attributed=_attributed(found.funnel.totals),
         unit=unit,
         revenue=revenue,
+        running=running,
         segments=_boxes(found.segments or []),
         alerts=[_alert_line(one) for one in found.alerts],
-        charts={"revenue": _revenue_chart(revenue, found, unit), "funnel": _funnel_chart(found)},
+        charts={"revenue": _revenue_chart(revenue, found, unit), "funnel": _funnel_chart(found, running)},
     )
 
 
@@ -178,7 +181,13 @@ def _attributed(steps: Steps) -> list[tuple[str, str, int, float]]:
     return [(name, said, count, 100 * count / whole) for name, said, count in kinds] if whole else []
 
 
-def _revenue(found: Dashboard, unit: str) -> list[RevenueRow]:
+def _running(found: Dashboard, today: date) -> date | None:
+    """The last day, if it is today or still forecast; marts that were not built since end with a day that had begun."""
+    until = found.scope.until
+    return until if until >= today or until in _expected(found.forecast) else None
+
+
+def _revenue(found: Dashboard, unit: str, running: date | None) -> list[RevenueRow]:
     forecast, scope = found.forecast, found.scope
     if forecast is not None and forecast.currency not in (None, unit):
         forecast = None
@@ -192,9 +201,9 @@ def _revenue(found: Dashboard, unit: str) -> list[RevenueRow]:
             amount = (one.revenue_usd or 0.0) * 100 if is_market else one.revenue_minor
             sums[_begin(one.day_on, is_weekly=is_weekly)] += amount
     expected = _expected(forecast)
-    for on in expected.keys() & {scope.until}:
-        del sums[on]  # the day is not over
-    return [RevenueRow(on, sums.get(on), expected.get(on)) for on in sorted({*sums, *expected})]
+    begun = _begin(scope.until, is_weekly=is_weekly)
+    actual: dict[date, float | None] = {**sums, begun: None} if running or begun in expected else {**sums}
+    return [RevenueRow(on, actual.get(on), expected.get(on)) for on in sorted({*actual, *expected})]
 
 
 def _expected(forecast: Forecast | None) -> dict[date, tuple[float, float, float]]:
@@ -219,11 +228,15 @@ def _revenue_chart(rows: list[RevenueRow], found: Dashboard, unit: str) -> dict[
     }
 
 
-def _funnel_chart(found: Dashboard) -> dict[str, Any]:
+def _funnel_chart(found: Dashboard, running: date | None) -> dict[str, Any]:
     steps = {one.day_on: one for one in found.funnel.days}
     days = [found.scope.since + timedelta(days=ago) for ago in range(found.scope.days)]
     lines = [
-        {"name": name, "label": said, "values": [getattr(steps.get(day), name, 0) for day in days]}
+        {
+            "name": name,
+            "label": said,
+            "values": [None if day == running else getattr(steps.get(day), name, 0) for day in days],
+        }
         for name, said, _ in FUNNEL[1:]
     ]
     drawn = {name for name, _, _ in FUNNEL[1:]}

@@ -54,7 +54,7 @@ def _page(request: Request, shop: Shop, found: Dashboard, now: datetime) -> Resp
         now=now,
         found=found,
         scope=scope,
-        view=view_of(found),
+        view=view_of(found, now.date()),
         pictured=pictured,
         spans=[(days, scope.until - timedelta(days=days - 1)) for days in SPANS],
         states=get_args(LeadState),

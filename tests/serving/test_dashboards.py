@@ -13,10 +13,12 @@ from fastapi.testclient import TestClient
 from marketplace.local.postgres import EmbeddedPostgres
 from marketplace.storage.api_keys import create_key
 from marketplace.storage.dashboards.money import top_products
-from marketplace.storage.dashboards.scope import Scope
+from marketplace.storage.dashboards.reading import read_dashboard
+from marketplace.storage.dashboards.scope import Asked, Scope
 from marketplace.storage.tables import accesses
 from models.embedding.encoder import Encoder
-from tests.serving import mart_world
+from serving.dashboard_view import view_of
+from tests.serving import mart_world, world
 from tests.serving.mart_world import TODAY, Business
 
 MONTH = (TODAY - timedelta(days=29), TODAY)
@@ -185,6 +187,37 @@ def test_forecast_alerts_and_leads_come_along(business: Business) -> None:
     assert len(market["alerts"]) == 6
     assert market["forecast"]["currency"] == "USD"
     assert market["inbox"] is None
+
+
+def charts(business: Business, seller: int, today: date, **narrowed: str) -> dict:
+    return view_of(read_dashboard(business.warehouse, Asked(seller, **narrowed), world.NOW), today).charts
+
+
+@pytest.mark.parametrize("narrowed", [{}, {"category": "Shoes"}])
+def test_a_day_that_is_not_over_is_in_no_line(business: Business, narrowed: dict) -> None:
+    seller = business.sellers[0]
+    over = charts(business, seller, TODAY + timedelta(days=1), **narrowed)
+    running = charts(business, seller, TODAY, **narrowed)
+    at = over["revenue"]["days"].index(TODAY.isoformat())
+    for before, now in zip(over["funnel"]["lines"], running["funnel"]["lines"], strict=True):
+        assert None not in before["values"]
+        assert now["values"] == [*before["values"][:-1], None]
+    assert over["revenue"]["actual"][at] is not None
+    assert running["revenue"]["actual"][: at + 1] == [*over["revenue"]["actual"][:at], None]
+
+
+def test_a_day_that_is_still_forecast_is_not_over(business: Business) -> None:
+    seller = business.sellers[0]
+    move = "update insights.forecasts set made_for = made_for + :days where scope = :scope and made_for = :day"
+    key = {"scope": f"seller:{seller}"}
+    with business.warehouse.begin() as connection:
+        connection.execute(sa.text(move), {**key, "days": -1, "day": TODAY + timedelta(days=1)})
+    found = charts(business, seller, TODAY + timedelta(days=1))
+    with business.warehouse.begin() as connection:
+        connection.execute(sa.text(move), {**key, "days": 1, "day": TODAY})
+    at = found["revenue"]["days"].index(TODAY.isoformat())
+    assert found["funnel"]["lines"][0]["values"][-1] is None
+    assert (found["revenue"]["actual"][at], found["revenue"]["mean"][at]) == (None, 15_000)
 
 
 def test_an_alert_that_was_taken_back_is_not_shown(business: Business) -> None:

@@ -7,6 +7,7 @@ const loaded = new Promise((done, failed) => {
 });
 
 const hint = "Point at a day, or walk through them with the arrow keys.";
+const unfinished = "not over yet";
 const number = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
@@ -60,13 +61,13 @@ const kinds = {
     text: (at) => [
       actual[at] === null ? "" : `${unit} ${number.format(actual[at])} sold`,
       mean[at] === null ? "" : `${unit} ${number.format(mean[at])} expected, likely ${number.format(low[at])} to ${number.format(high[at])}`,
-    ].filter(Boolean).join(", "),
+    ].filter(Boolean).join(", ") || unfinished,
     unit,
   }),
   funnel: (root, { days, lines }) => ({
     data: [days.map(seconds), ...lines.map(({ values }) => values)],
     series: lines.map(({ label }, at) => ({ label, stroke: mixed(root, `--line-${at + 1}`), width: 2, points: { show: false } })),
-    text: (at) => lines.map(({ label, values }) => `${label} ${number.format(values[at])}`).join(", "),
+    text: (at) => (lines[0].values[at] === null ? unfinished : lines.map(({ label, values }) => `${label} ${number.format(values[at])}`).join(", ")),
   }),
 };
 
