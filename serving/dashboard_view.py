@@ -175,7 +175,7 @@ def _attributed(steps: Steps) -> list[tuple[str, str, int, float]]:
     kinds = (
         ("matched", "the chat's code came with the order", steps.orders_matched),
         ("probable", "the same shopper chatted shortly before", steps.orders_probable),
-        ("unknown", "nothing tells", steps.orders_unknown),
+        ("unknown", "no chat is known that led to it", steps.orders_unknown),
     )
     whole = sum(count for _, _, count in kinds)
     return [(name, said, count, 100 * count / whole) for name, said, count in kinds] if whole else []

@@ -1,4 +1,4 @@
-"""How dashboards say things: amounts, changes, durations, metrics and segments."""
+"""How dashboards say things: amounts, changes, durations, metrics, segments and models."""
 
 from __future__ import annotations
 
@@ -34,8 +34,17 @@ SEGMENTS = {
     "About to sleep": ("risk", "Have not bought for a while, and not much before."),
     "At risk": ("risk", "Bought often or much, but long ago. Write to them."),
     "Cannot lose them": ("risk", "Once your best customers, long silent."),
-    "Hibernating": ("gone", "Little, and long ago."),
+    "Hibernating": ("gone", "Bought little, and long ago."),
     "Lost": ("gone", "Bought once, long ago, and little."),
+}
+FORECASTERS = {
+    "seasonal_naive": "a simple repeat of the past",
+    "window_average": "an average of the past",
+    "ets": "exponential smoothing",
+    "theta": "the Theta method",
+    "croston_sba": "Croston's method, for what sells rarely",
+    "tsb": "the TSB method, for what sells rarely",
+    "adida": "the ADIDA method, for what sells rarely",
 }
 ORIGINS = {
     "whatsapp": "WhatsApp",
@@ -89,6 +98,11 @@ def share(part: float, whole: float) -> str:
 def origin(name: str) -> str:
     """What a source or a device is called."""
     return ORIGINS.get(name, name.replace("_", " ").capitalize())
+
+
+def forecaster(model: str) -> str:
+    """What a model that forecasts is called."""
+    return FORECASTERS.get(model, model)
 
 
 def metric_name(metric: str) -> str:

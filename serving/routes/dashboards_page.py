@@ -13,7 +13,7 @@ from marketplace.storage.dashboards.reading import Dashboard
 from marketplace.storage.shelf import on_shelf
 from serving.access import PrincipalDep
 from serving.dashboard_view import view_of
-from serving.dashboard_words import dollars, money, origin, share
+from serving.dashboard_words import dollars, forecaster, money, origin, share
 from serving.dashboards import NarrowedDep, dashboard_for
 from serving.dependencies import NowDep, SellerId, Shop, ShopDep
 from serving.rendering import render
@@ -60,6 +60,7 @@ def _page(request: Request, shop: Shop, found: Dashboard, now: datetime) -> Resp
         states=get_args(LeadState),
         money=money,
         dollars=dollars,
+        forecaster=forecaster,
         share=share,
         origin=origin,
     )

@@ -220,6 +220,18 @@ def test_a_day_that_is_still_forecast_is_not_over(business: Business) -> None:
     assert (found["revenue"]["actual"][at], found["revenue"]["mean"][at]) == (None, 15_000)
 
 
+def test_the_page_says_how_far_its_forecast_may_be_trusted_and_counts_one_as_one(business: Business) -> None:
+    seller = business.sellers[0]
+    path = f"/dashboard/sellers/{seller}"
+    page = business.client.get(path).text
+    assert "its error was 0.75 times that of simply repeating the week before" in page
+    assert "79 % of the days fell within the likely range" in page
+    page = business.client.get(path, params={"since": TODAY.isoformat(), "until": TODAY.isoformat()}).text
+    assert "change from the day before" in page
+    assert "4 syncs: 3 completed" in page
+    assert "Found: 1 new product, 0 gone" in page
+
+
 def test_an_alert_that_was_taken_back_is_not_shown(business: Business) -> None:
     seller = business.sellers[0]
     change = "update insights.alerts set withdrawn_at = {} where seller_id = :seller and state = 'new'"
