@@ -18,6 +18,7 @@ from marketplace.storage.accesses import accesses_to
 from marketplace.storage.catalog import add_seller
 from marketplace.storage.erasures import erase_person, traces
 from marketplace.storage.exposures import Exposure, record_exposures
+from marketplace.storage.orders import BY_PHONE
 from marketplace.storage.people import seal_of
 from marketplace.storage.tables import accesses, erasures, interactions, leads, orders, recommendations
 from marketplace.storage.warehouse import Warehouse
@@ -128,7 +129,9 @@ def test_after_an_erasure_no_table_holds_the_person(
     assert [(one.role, one.outcome) for one in audited] == [("admin", "allowed")]
 
 
-def test_an_erased_person_is_not_taken_in_again(fresh: TestClient, store: Warehouse, market: Market) -> None:
+def test_an_erased_person_is_not_taken_in_again(
+    fresh: TestClient, store: Warehouse, market: Market, nowhere: Settings
+) -> None:
     live(fresh, store, market)
     seller = market.drawn.sellers[0].seller_id
     assert fresh.delete(f"/api/crm/people/{USER}").status_code == 200
@@ -140,7 +143,8 @@ def test_an_erased_person_is_not_taken_in_again(fresh: TestClient, store: Wareho
     by_phone = {"event_id": "lead-0010", "seller_id": seller, "phone": "0712 345678", **CONSENT}
     assert (by_user.status_code, by_user.json()["type"]) == (409, "urn:soko:problem:conflict")
     assert fresh.post("/api/crm/leads", json=by_phone).status_code == 409
-    for who in ({"customer_id": USER}, {"phone": PHONE}):
+    hashed = BY_PHONE + seal_of(nowhere, store).identity(PHONE)
+    for who in ({"customer_id": USER}, {"phone": PHONE}, {"customer_id": hashed}):
         order = {"order_id": "order-0009", "lines": [{"product_name": "Kiondo", "amount": 5}], **who}
         assert fresh.post(f"/api/crm/sellers/{seller}/orders", json=order).status_code == 409
     at = datetime.now(UTC)
@@ -152,7 +156,7 @@ def test_an_erased_person_is_not_taken_in_again(fresh: TestClient, store: Wareho
     metrics = fresh.get("/metrics").text
     assert 'soko_events_of_erased_total{kind="interaction"} 100.0' in metrics
     assert 'soko_events_of_erased_total{kind="lead"} 2.0' in metrics
-    assert 'soko_events_of_erased_total{kind="order"} 2.0' in metrics
+    assert 'soko_events_of_erased_total{kind="order"} 3.0' in metrics
     with store.begin() as connection:
         assert connection.scalar(sa.select(sa.func.count()).where(leads.c.user_id == "bob")) == 1
 
