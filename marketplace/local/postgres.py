@@ -38,12 +38,15 @@ class EmbeddedPostgres:
         Loopback port to listen on.
     durable
         False gives up crash safety for speed, for tests.
+    shared_buffers
+        Memory for pages of all databases, as PostgreSQL writes it.
     """
 
-    def __init__(self, data: Path, port: int, *, durable: bool = True) -> None:
+    def __init__(self, data: Path, port: int, *, durable: bool = True, shared_buffers: str = "128MB") -> None:
         self.data = data.resolve()
         self.port = port
         self.durable = durable
+        self.shared_buffers = shared_buffers
         self.process: subprocess.Popen[bytes] | None = None
 
     def command(self) -> list[str]:
@@ -53,7 +56,7 @@ class EmbeddedPostgres:
             f"port={self.port}",
             "unix_socket_directories=",
             "max_connections=200",
-            "shared_buffers=128MB",
+            f"shared_buffers={self.shared_buffers}",
             "log_min_messages=warning",
         ]
         if not self.durable:

@@ -1,5 +1,6 @@
 -- One row per activity of a known seller, in its session, with seller, category, local day, device, source and variant.
--- A shopper's UTC day is built as a whole: sessions end with it, so no other day can change what is said of this one.
+-- A shopper's UTC day is built as a whole: sessions end with it, so no other day can change what is said of this one;
+-- and all of it is known when the last of it was, since one activity may tell the device of another.
 {{
     config(
         materialized='incremental',
@@ -9,7 +10,7 @@
         contract={'enforced': true},
         indexes=[
             {'columns': ['actor', 'active_on']},
-            {'columns': ['occurred_on', 'seller_id']},
+            {'columns': ['occurred_on', 'seller_id', 'product_id']},
             {'columns': ['known_at']}
         ]
     )
@@ -75,13 +76,17 @@ activities as not materialized (
 
     chosen as (
 
-        select activities.*
+        select of_day.*
         from touched
-        inner join activities
-            on
-                touched.user_id = activities.user_id
-                and activities.occurred_at >= touched.active_on::timestamp at time zone 'UTC'
-                and activities.occurred_at < (touched.active_on + 1)::timestamp at time zone 'UTC'
+        cross join
+            lateral (
+                select activities.* from activities
+                where
+                    activities.user_id = touched.user_id
+                    and activities.occurred_at >= touched.active_on::timestamp at time zone 'UTC'
+                    and activities.occurred_at < (touched.active_on + 1)::timestamp at time zone 'UTC'
+                {{ fence() }}
+            ) as of_day
 
         union all
 
@@ -137,7 +142,8 @@ numbered as (
         *,
         count(*) filter (where is_after_pause) over (
             partition by active_on, actor order by occurred_at, activity, activity_id rows unbounded preceding
-        ) as burst
+        ) as burst,
+        max(received_at) over (partition by active_on, actor) as day_received_at
     from paused
 
 ),
@@ -189,7 +195,7 @@ select
     described.occurred_at,
     {{ local_day('described.occurred_at', 'sellers.time_zone') }} as occurred_on,
     described.received_at,
-    greatest(described.received_at, categories.known_at) as known_at
+    greatest(described.day_received_at, categories.known_at) as known_at
 from described
 left join categories
     on

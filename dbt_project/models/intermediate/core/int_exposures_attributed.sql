@@ -76,16 +76,24 @@ sellers as (
 
     touched as materialized (
 
+        -- `offset 0`, here and below, as in the macro `looked_up`.
         select
-            exposures.answer_id,
-            exposures.rank
+            shown.answer_id,
+            shown.rank
         from fresh
-        inner join exposures
-            on
-                fresh.user_id = exposures.user_id
-                and fresh.product_id = exposures.product_id
-                and fresh.occurred_at >= exposures.served_at
-                and fresh.occurred_at - {{ hours }} < exposures.served_at
+        cross join
+            lateral (
+                select
+                    exposures.answer_id,
+                    exposures.rank
+                from exposures
+                where
+                    exposures.user_id = fresh.user_id
+                    and exposures.product_id = fresh.product_id
+                    and exposures.served_at <= fresh.occurred_at
+                    and exposures.served_at > fresh.occurred_at - {{ hours }}
+                {{ fence() }}
+            ) as shown
 
         union distinct
 
@@ -107,25 +115,24 @@ sellers as (
 
     chosen as materialized (
 
-        select exposures.*
-        from touched
-        inner join exposures
-            on
-                touched.answer_id = exposures.answer_id
-                and touched.rank = exposures.rank
+        {{ looked_up('exposures', ['answer_id', 'rank']) }}
 
     ),
 
     following as (
 
-        select distinct interactions.*
+        select distinct done.*
         from chosen
-        inner join interactions
-            on
-                chosen.user_id = interactions.user_id
-                and chosen.product_id = interactions.product_id
-                and chosen.served_at <= interactions.occurred_at
-                and chosen.served_at + {{ hours }} > interactions.occurred_at
+        cross join
+            lateral (
+                select interactions.* from interactions
+                where
+                    interactions.user_id = chosen.user_id
+                    and interactions.product_id = chosen.product_id
+                    and interactions.occurred_at >= chosen.served_at
+                    and interactions.occurred_at < chosen.served_at + {{ hours }}
+                {{ fence() }}
+            ) as done
 
     ),
 {% else %}
@@ -154,12 +161,29 @@ candidates as (
             order by exposures.served_at desc, exposures.answer_id desc, exposures.rank asc
         ) = 1 as is_credited
     from following
-    inner join exposures
-        on
-            following.user_id = exposures.user_id
-            and following.product_id = exposures.product_id
-            and following.occurred_at >= exposures.served_at
-            and following.occurred_at < exposures.served_at + {{ hours }}
+    {% if is_incremental() %}
+        cross join
+            lateral (
+                select
+                    shown.answer_id,
+                    shown.rank,
+                    shown.served_at
+                from exposures as shown
+                where
+                    shown.user_id = following.user_id
+                    and shown.product_id = following.product_id
+                    and shown.served_at <= following.occurred_at
+                    and shown.served_at > following.occurred_at - {{ hours }}
+                {{ fence() }}
+            ) as exposures
+    {% else %}
+        inner join exposures
+            on
+                following.user_id = exposures.user_id
+                and following.product_id = exposures.product_id
+                and following.occurred_at >= exposures.served_at
+                and following.occurred_at < exposures.served_at + {{ hours }}
+    {% endif %}
 
 ),
 

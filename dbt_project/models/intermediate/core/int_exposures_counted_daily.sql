@@ -15,11 +15,9 @@ with exposures as not materialized (
 
     select * from {{ ref('int_exposures_attributed') }}
 
-)
+),
 
 {% if is_incremental() %}
-    ,
-
     touched as materialized (
 
         select distinct
@@ -28,21 +26,25 @@ with exposures as not materialized (
         from exposures
         where known_at >= {{ watermark('known_at') }}
 
-    )
+    ),
 {% endif %}
 
+chosen as (
+
+    {% if is_incremental() %}
+        {{ looked_up('exposures', ['served_on', 'seller_id']) }}
+    {% else %}
+        select * from exposures
+    {% endif %}
+
+)
+
 select
-    exposures.served_on,
-    exposures.seller_id,
+    served_on,
+    seller_id,
     count(*) as impressions,
-    sum(exposures.clicks)::bigint as clicks,
-    sum(exposures.purchases)::bigint as purchases,
-    max(exposures.known_at) as known_at
-from exposures
-{% if is_incremental() %}
-    inner join touched
-        on
-            exposures.served_on = touched.served_on
-            and exposures.seller_id = touched.seller_id
-{% endif %}
-group by exposures.served_on, exposures.seller_id
+    sum(clicks)::bigint as clicks,
+    sum(purchases)::bigint as purchases,
+    max(known_at) as known_at
+from chosen
+group by served_on, seller_id

@@ -1,9 +1,21 @@
 -- One row per order, with the step that led to it. Matched: the order quotes the code of a chat with its seller.
 -- Probable: its customer began a chat with the seller, or clicked on a product of theirs, within the hours before; the
 -- last such step is named. Else nobody knows.
-{{ config(materialized='table', indexes=[{'columns': ['order_id']}]) }}
+-- Late news of a chat or click counts for every order that may have come of it.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='order_id',
+        on_schema_change='fail',
+        contract={'enforced': true},
+        indexes=[{'columns': ['order_id'], 'unique': true}, {'columns': ['known_at']}]
+    )
+}}
+{%- set since = watermark('known_at') if is_incremental() %}
+{%- set hours = "interval '" ~ var("attribution_hours") ~ " hours'" %}
 
-with orders as (
+with all_orders as (
 
     select * from {{ ref('stg_raw__orders') }}
 
@@ -27,6 +39,61 @@ activities as not materialized (
     select * from {{ ref('int_activities_sessioned') }}
 
 ),
+
+{% if is_incremental() %}
+    fresh as materialized (
+
+        select
+            activity_id,
+            actor,
+            seller_id,
+            occurred_at,
+            activity = 'start' as is_start
+        from activities
+        where known_at >= {{ since }}
+
+    ),
+
+    touched as (
+
+        select order_id from all_orders
+        where received_at >= {{ since }}
+
+        union distinct
+
+        select all_orders.order_id
+        from fresh
+        inner join all_orders
+            on
+                fresh.actor = all_orders.customer_id
+                and fresh.seller_id = all_orders.seller_id
+                and fresh.occurred_at <= all_orders.occurred_at
+                and fresh.occurred_at > all_orders.occurred_at - {{ hours }}
+
+        union distinct
+
+        select all_orders.order_id
+        from fresh
+        inner join starts on fresh.activity_id = starts.start_id
+        inner join all_orders on starts.start_code = all_orders.start_code
+        where fresh.is_start
+
+    ),
+
+    orders as materialized (
+
+        select all_orders.*
+        from touched
+        inner join all_orders on touched.order_id = all_orders.order_id
+
+    ),
+{% else %}
+    orders as (
+
+        select * from all_orders
+
+    ),
+{% endif %}
 
 quoted as (
 
@@ -80,10 +147,10 @@ followed as (
             orders.customer_id = activities.actor
             and orders.seller_id = activities.seller_id
             and activities.active_on >= (
-                (orders.occurred_at - interval '{{ var("attribution_hours") }} hours') at time zone 'UTC'
+                (orders.occurred_at - {{ hours }}) at time zone 'UTC'
             )::date
             and activities.active_on <= (orders.occurred_at at time zone 'UTC')::date
-            and activities.occurred_at > orders.occurred_at - interval '{{ var("attribution_hours") }} hours'
+            and activities.occurred_at > orders.occurred_at - {{ hours }}
             and orders.occurred_at >= activities.occurred_at
     where activities.step in ('whatsapp', 'click')
 

@@ -1,6 +1,11 @@
 -- One row per order to a known seller, with the category of the first of its products that the catalogue knows.
 -- A table: three marts read it, each more than once.
-{{ config(materialized='table', indexes=[{'columns': ['occurred_on', 'seller_id']}, {'columns': ['known_at']}]) }}
+{{
+    config(
+        materialized='table',
+        indexes=[{'columns': ['occurred_on', 'seller_id']}, {'columns': ['session_key']}, {'columns': ['known_at']}]
+    )
+}}
 
 with orders as (
 

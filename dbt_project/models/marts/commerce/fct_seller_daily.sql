@@ -58,24 +58,28 @@ with sellers as (
     ),
 {% endif %}
 
+steps as (
+
+    {% if is_incremental() %}
+        {{ looked_up(ref('fct_funnel_daily'), ['seller_id', 'day_on'], named={'day_on': 'funnel_on'}) }}
+    {% else %}
+        select * from {{ ref('fct_funnel_daily') }}
+    {% endif %}
+
+),
+
 funnel as (
 
     select
-        counted.seller_id,
-        counted.funnel_on as day_on,
-        sum(counted.impressions)::bigint as impressions,
-        sum(counted.views)::bigint as views,
-        sum(counted.clicks)::bigint as clicks,
-        sum(counted.whatsapp_starts)::bigint as whatsapp_starts,
-        max(counted.known_at) as known_at
-    from {{ ref('fct_funnel_daily') }} as counted
-    {% if is_incremental() %}
-        inner join touched
-            on
-                counted.seller_id = touched.seller_id
-                and counted.funnel_on = touched.day_on
-    {% endif %}
-    group by counted.seller_id, counted.funnel_on
+        seller_id,
+        funnel_on as day_on,
+        sum(impressions)::bigint as impressions,
+        sum(views)::bigint as views,
+        sum(clicks)::bigint as clicks,
+        sum(whatsapp_starts)::bigint as whatsapp_starts,
+        max(known_at) as known_at
+    from steps
+    group by seller_id, funnel_on
 
 ),
 

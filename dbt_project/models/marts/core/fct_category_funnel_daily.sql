@@ -40,10 +40,10 @@ sellers as (
 
 chosen as (
 
-    select funnel.*
-    from funnel
     {% if is_incremental() %}
-        inner join touched on funnel.funnel_on = touched.funnel_on
+        {{ looked_up('funnel', ['funnel_on']) }}
+    {% else %}
+        select * from funnel
     {% endif %}
 
 )

@@ -21,11 +21,9 @@ with exposures as not materialized (
         and variant is not null
         and user_id is not null
 
-)
+),
 
 {% if is_incremental() %}
-    ,
-
     touched as materialized (
 
         select distinct
@@ -35,31 +33,34 @@ with exposures as not materialized (
         from exposures
         where known_at >= {{ watermark('known_at') }}
 
-    )
+    ),
 {% endif %}
 
+chosen as (
+
+    {% if is_incremental() %}
+        {{ looked_up('exposures', ['experiment', 'variant', 'user_id']) }}
+    {% else %}
+        select * from exposures
+    {% endif %}
+
+)
+
 select
-    exposures.experiment,
-    exposures.variant,
-    exposures.user_id,
-    count(distinct exposures.answer_id) as answers,
+    experiment,
+    variant,
+    user_id,
+    count(distinct answer_id) as answers,
     count(*) as exposures,
-    sum(exposures.views)::bigint as views,
-    sum(exposures.clicks)::bigint as clicks,
-    sum(exposures.wishlists)::bigint as wishlists,
-    sum(exposures.purchases)::bigint as purchases,
-    sum(exposures.refusals)::bigint as refusals,
+    sum(views)::bigint as views,
+    sum(clicks)::bigint as clicks,
+    sum(wishlists)::bigint as wishlists,
+    sum(purchases)::bigint as purchases,
+    sum(refusals)::bigint as refusals,
     -- Added up as decimals, whose sum is the same in any order.
-    avg(exposures.answer_seconds::numeric)::double precision as answer_seconds,
-    min(exposures.served_at) as first_served_at,
-    max(exposures.served_at) as last_served_at,
-    max(exposures.known_at) as known_at
-from exposures
-{% if is_incremental() %}
-    inner join touched
-        on
-            exposures.experiment = touched.experiment
-            and exposures.variant = touched.variant
-            and exposures.user_id = touched.user_id
-{% endif %}
-group by exposures.experiment, exposures.variant, exposures.user_id
+    avg(answer_seconds::numeric)::double precision as answer_seconds,
+    min(served_at) as first_served_at,
+    max(served_at) as last_served_at,
+    max(known_at) as known_at
+from chosen
+group by experiment, variant, user_id

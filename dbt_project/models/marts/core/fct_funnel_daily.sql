@@ -28,27 +28,13 @@ orders as (
 ),
 
 {% if is_incremental() %}
-    -- A late activity may have told the device of its whole session: the shopper's whole day is counted again.
-    shoppers as (
-
-        select distinct
-            actor,
-            active_on
-        from activities
-        where known_at >= {{ since }}
-
-    ),
-
     touched as materialized (
 
         select
-            activities.occurred_on,
-            activities.seller_id
-        from shoppers
-        inner join activities
-            on
-                shoppers.actor = activities.actor
-                and shoppers.active_on = activities.active_on
+            occurred_on,
+            seller_id
+        from activities
+        where known_at >= {{ since }}
 
         union distinct
 
@@ -61,26 +47,30 @@ orders as (
     ),
 {% endif %}
 
+chosen as (
+
+    {% if is_incremental() %}
+        {{ looked_up('activities', ['occurred_on', 'seller_id']) }}
+    {% else %}
+        select * from activities
+    {% endif %}
+
+),
+
 steps as (
 
     select
-        activities.occurred_on,
-        activities.seller_id,
-        activities.category,
-        activities.source,
-        activities.device,
-        activities.experiment,
-        activities.variant,
-        activities.step,
-        activities.known_at
-    from activities
-    {% if is_incremental() %}
-        inner join touched
-            on
-                activities.occurred_on = touched.occurred_on
-                and activities.seller_id = touched.seller_id
-    {% endif %}
-    where activities.step not in ('hide', 'report')
+        occurred_on,
+        seller_id,
+        category,
+        source,
+        device,
+        experiment,
+        variant,
+        step,
+        known_at
+    from chosen
+    where step not in ('hide', 'report')
 
     union all
 

@@ -22,7 +22,11 @@ with leads as (
 activities as (
 
     select * from {{ ref('int_activities_sessioned') }}
-    where activity = 'lead'
+    where
+        activity = 'lead'
+        {% if is_incremental() %}
+            and known_at >= {{ watermark('known_at') }}
+        {% endif %}
 
 ),
 
@@ -43,7 +47,7 @@ described as (
         leads.occurred_at,
         leads.occurred_on,
         leads.received_at,
-        leads.known_at
+        activities.known_at
     from leads
     inner join activities
         on

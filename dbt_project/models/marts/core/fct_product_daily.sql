@@ -3,7 +3,7 @@
     config(
         materialized='incremental',
         incremental_strategy='delete+insert',
-        unique_key=['day_on', 'seller_id'],
+        unique_key=['product_id', 'day_on'],
         on_schema_change='fail',
         indexes=[
             {'columns': ['seller_id', 'day_on']},
@@ -36,7 +36,8 @@ lines as (
 
         select
             occurred_on,
-            seller_id
+            seller_id,
+            product_id
         from activities
         where known_at >= {{ since }}
 
@@ -44,32 +45,37 @@ lines as (
 
         select
             occurred_on,
-            seller_id
+            seller_id,
+            product_id
         from lines
         where known_at >= {{ since }}
 
     ),
 {% endif %}
 
+chosen as (
+
+    {% if is_incremental() %}
+        {{ looked_up('activities', ['occurred_on', 'seller_id', 'product_id']) }}
+    {% else %}
+        select * from activities
+    {% endif %}
+
+),
+
 steps as (
 
     select
-        activities.product_id,
-        activities.seller_id,
-        activities.category,
-        activities.occurred_on,
-        activities.step,
+        product_id,
+        seller_id,
+        category,
+        occurred_on,
+        step,
         null::text as order_id,
         0 as units,
         0 as revenue_minor,
-        activities.known_at
-    from activities
-    {% if is_incremental() %}
-        inner join touched
-            on
-                activities.occurred_on = touched.occurred_on
-                and activities.seller_id = touched.seller_id
-    {% endif %}
+        known_at
+    from chosen
 
     union all
 
@@ -88,7 +94,7 @@ steps as (
         inner join touched
             on
                 lines.occurred_on = touched.occurred_on
-                and lines.seller_id = touched.seller_id
+                and lines.product_id = touched.product_id
     {% endif %}
 
 )

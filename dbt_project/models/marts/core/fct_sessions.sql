@@ -19,10 +19,11 @@
 with activities as not materialized (
 
     select * from {{ ref('int_activities_sessioned') }}
+    where user_id is not null
 
 ),
 
-orders as (
+orders as not materialized (
 
     select * from {{ ref('int_orders_placed') }}
 
@@ -67,27 +68,11 @@ orders as (
 
 chosen as (
 
-    select activities.*
-    from activities
     {% if is_incremental() %}
-        inner join touched
-            on
-                activities.actor = touched.actor
-                and activities.active_on = touched.active_on
+        {{ looked_up('activities', ['actor', 'active_on']) }}
+    {% else %}
+        select * from activities
     {% endif %}
-    where activities.user_id is not null
-
-),
-
-bought as (
-
-    select
-        session_key,
-        count(*) as orders,
-        max(known_at) as known_at
-    from orders
-    where is_sale
-    group by session_key
 
 ),
 
@@ -129,8 +114,17 @@ select
     counted.views,
     counted.clicks,
     counted.whatsapp_starts,
-    coalesce(bought.orders, 0) as orders,
+    bought.orders,
     extract(epoch from counted.ended_at - counted.started_at)::double precision as seconds,
     greatest(counted.known_at, bought.known_at) as known_at
 from counted
-left join bought on counted.session_key = bought.session_key
+cross join
+    lateral (
+        select
+            count(*) as orders,
+            max(orders.known_at) as known_at
+        from orders
+        where
+            orders.session_key = counted.session_key
+            and orders.is_sale
+    ) as bought

@@ -32,24 +32,31 @@ activities as not materialized (
     ),
 {% endif %}
 
+chosen as (
+
+    {% if is_incremental() %}
+        {{ looked_up('activities', ['occurred_on']) }}
+    {% else %}
+        select * from activities
+    {% endif %}
+
+),
+
 steps as (
 
     select
-        activities.occurred_on,
-        count(distinct activities.user_id) filter (where activities.step <> 'impression') as active_shoppers,
-        count(distinct activities.seller_id) filter (where activities.step <> 'impression') as active_sellers,
-        count(*) filter (where activities.step = 'impression') as impressions,
-        count(*) filter (where activities.step = 'view') as views,
-        count(*) filter (where activities.step = 'click') as clicks,
-        count(*) filter (where activities.step = 'wishlist') as wishlists,
-        count(*) filter (where activities.step = 'purchase') as purchases,
-        count(*) filter (where activities.step = 'whatsapp') as whatsapp_starts,
-        max(activities.known_at) as known_at
-    from activities
-    {% if is_incremental() %}
-        inner join touched on activities.occurred_on = touched.occurred_on
-    {% endif %}
-    group by activities.occurred_on
+        occurred_on,
+        count(distinct user_id) filter (where step <> 'impression') as active_shoppers,
+        count(distinct seller_id) filter (where step <> 'impression') as active_sellers,
+        count(*) filter (where step = 'impression') as impressions,
+        count(*) filter (where step = 'view') as views,
+        count(*) filter (where step = 'click') as clicks,
+        count(*) filter (where step = 'wishlist') as wishlists,
+        count(*) filter (where step = 'purchase') as purchases,
+        count(*) filter (where step = 'whatsapp') as whatsapp_starts,
+        max(known_at) as known_at
+    from chosen
+    group by occurred_on
 
     {% if is_incremental() %}
         union all
