@@ -4,7 +4,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='delete+insert',
+        incremental_strategy='replace',
         unique_key=['actor', 'active_on'],
         on_schema_change='fail',
         contract={'enforced': true},

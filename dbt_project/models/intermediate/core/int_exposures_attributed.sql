@@ -3,7 +3,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
+        incremental_strategy='replace',
         unique_key=['answer_id', 'rank'],
         on_schema_change='fail',
         contract={'enforced': true},

@@ -5,7 +5,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='delete+insert',
+        incremental_strategy='replace',
         unique_key='order_id',
         on_schema_change='fail',
         contract={'enforced': true},

@@ -3,7 +3,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
+        incremental_strategy='replace',
         unique_key=['country', 'date_on'],
         on_schema_change='fail',
         indexes=[{'columns': ['country', 'date_on'], 'unique': true}]

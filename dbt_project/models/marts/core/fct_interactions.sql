@@ -2,7 +2,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
+        incremental_strategy='replace',
         unique_key=['user_id', 'occurred_at', 'product_id', 'kind'],
         on_schema_change='fail',
         indexes=[

@@ -2,7 +2,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
+        incremental_strategy='replace',
         unique_key='event_id',
         on_schema_change='fail',
         indexes=[

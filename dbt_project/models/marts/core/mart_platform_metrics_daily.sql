@@ -2,7 +2,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
+        incremental_strategy='replace',
         unique_key='metric_on',
         on_schema_change='fail',
         indexes=[{'columns': ['metric_on'], 'unique': true}]
@@ -12,6 +12,12 @@
 with dates as (
 
     select * from {{ ref('int_dates_spanned') }}
+
+),
+
+sellers as (
+
+    select * from {{ ref('int_sellers_located') }}
 
 ),
 
@@ -42,12 +48,13 @@ chosen as (
 
 ),
 
-steps as (
+-- Shoppers first, so that whoever was active is counted without sorting all that happened.
+shoppers as (
 
     select
         occurred_on,
-        count(distinct user_id) filter (where step <> 'impression') as active_shoppers,
-        count(distinct seller_id) filter (where step <> 'impression') as active_sellers,
+        user_id,
+        count(*) filter (where step <> 'impression') as acts,
         count(*) filter (where step = 'impression') as impressions,
         count(*) filter (where step = 'view') as views,
         count(*) filter (where step = 'click') as clicks,
@@ -56,7 +63,62 @@ steps as (
         count(*) filter (where step = 'whatsapp') as whatsapp_starts,
         max(known_at) as known_at
     from chosen
+    group by occurred_on, user_id
+
+),
+
+days as (
+
+    select
+        occurred_on,
+        count(user_id) filter (where acts > 0) as active_shoppers,
+        sum(impressions)::bigint as impressions,
+        sum(views)::bigint as views,
+        sum(clicks)::bigint as clicks,
+        sum(wishlists)::bigint as wishlists,
+        sum(purchases)::bigint as purchases,
+        sum(whatsapp_starts)::bigint as whatsapp_starts,
+        max(known_at) as known_at
+    from shoppers
     group by occurred_on
+
+),
+
+active as (
+
+    select
+        days.occurred_on,
+        count(*) as sellers
+    from days
+    cross join sellers
+    where
+        exists (
+            select 1 from activities
+            where
+                activities.occurred_on = days.occurred_on
+                and activities.seller_id = sellers.seller_id
+                and activities.step <> 'impression'
+            {{ fence() }}
+        )
+    group by days.occurred_on
+
+),
+
+steps as (
+
+    select
+        days.occurred_on,
+        days.active_shoppers,
+        coalesce(active.sellers, 0) as active_sellers,
+        days.impressions,
+        days.views,
+        days.clicks,
+        days.wishlists,
+        days.purchases,
+        days.whatsapp_starts,
+        days.known_at
+    from days
+    left join active on days.occurred_on = active.occurred_on
 
     {% if is_incremental() %}
         union all

@@ -2,7 +2,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='delete+insert',
+        incremental_strategy='replace',
         unique_key='metric_on',
         on_schema_change='fail',
         indexes=[
