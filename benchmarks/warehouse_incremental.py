@@ -34,6 +34,7 @@ from orchestration.warehouse_marts import FOLDER, dbt_environment
 SELLERS, PRODUCTS, DAYS = 200, 20_000, 180
 LATE = 100  # one in so many
 SLOWEST = 14  # models that are named
+MEMORY = "4GB"  # a quarter of a machine of sixteen, as PostgreSQL's manual has it
 MARKET = f"""
     insert into catalog.sellers (seller_id, handle, name, country, currency, source_kind)
     select one, 'seller-' || one, 'Seller', (array['KE', 'ET', 'GH', 'NG'])[1 + one % 4], 'KES', 'whatsapp'
@@ -249,7 +250,7 @@ def market() -> Iterator[tuple[Warehouse, Path]]:
     with tempfile.TemporaryDirectory(prefix="warehouse-benchmark-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        server = EmbeddedPostgres(folder / "data", free_port(), durable=False)
+        server = EmbeddedPostgres(folder / "data", free_port(), durable=False, shared_buffers=MEMORY)
         server.start(folder / "log")
         try:
             warehouse = Warehouse(server.create_database("market"))

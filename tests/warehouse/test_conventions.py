@@ -91,7 +91,7 @@ def test_every_mart_is_a_public_table_under_contract_with_every_column_typed(mod
         assert all(column["data_type"] for column in mart["columns"].values()), mart["name"]
 
 
-def test_every_incremental_model_merges_by_key_under_contract_and_refuses_other_columns(
+def test_every_incremental_model_replaces_by_key_under_contract_and_refuses_other_columns(
     models: dict[str, Node],
 ) -> None:
     growing = {n["name"]: n["config"] for n in models.values() if n["config"]["materialized"] == "incremental"}
@@ -99,6 +99,7 @@ def test_every_incremental_model_merges_by_key_under_contract_and_refuses_other_
     for name, config in growing.items():
         assert config["unique_key"], name
         assert (config["contract"]["enforced"], config["on_schema_change"]) == (True, "fail"), name
+        assert config["incremental_strategy"] == "replace", name
 
 
 def test_the_other_layers_belong_to_this_project_alone(models: dict[str, Node]) -> None:

@@ -5,11 +5,11 @@
     config(
         materialized='incremental',
         incremental_strategy='replace',
-        unique_key=['actor', 'active_on'],
+        unique_key=['active_on', 'actor'],
         on_schema_change='fail',
         contract={'enforced': true},
         indexes=[
-            {'columns': ['actor', 'active_on']},
+            {'columns': ['active_on', 'actor']},
             {'columns': ['occurred_on', 'seller_id', 'product_id']},
             {'columns': ['known_at']}
         ]
@@ -42,7 +42,7 @@ activities as not materialized (
 
         select
             user_id,
-            occurred_at
+            active_on
         from activities
         where
             received_at >= {{ since }}
@@ -52,7 +52,7 @@ activities as not materialized (
 
         select
             activities.user_id,
-            activities.occurred_at
+            activities.active_on
         from categories
         inner join activities
             on
@@ -69,7 +69,7 @@ activities as not materialized (
 
         select distinct
             user_id,
-            (occurred_at at time zone 'UTC')::date as active_on
+            active_on
         from fresh
 
     ),
@@ -83,6 +83,7 @@ activities as not materialized (
                 select activities.* from activities
                 where
                     activities.user_id = touched.user_id
+                    and activities.active_on = touched.active_on
                     and activities.occurred_at >= touched.active_on::timestamp at time zone 'UTC'
                     and activities.occurred_at < (touched.active_on + 1)::timestamp at time zone 'UTC'
                 {{ fence() }}
@@ -119,8 +120,7 @@ placed as (
 
     select
         *,
-        coalesce(user_id, '#' || activity || '/' || activity_id) as actor,
-        (occurred_at at time zone 'UTC')::date as active_on
+        coalesce(user_id, '#' || activity || '/' || activity_id) as actor
     from chosen
 
 ),

@@ -12,6 +12,7 @@ select
     traffic_source,
     null::text as experiment,
     null::text as variant,
+    active_on,
     occurred_at,
     received_at
 from {{ ref('int_interactions_deduplicated') }}
@@ -31,6 +32,7 @@ select
     null::text as traffic_source,
     experiment,
     variant,
+    (served_at at time zone 'UTC')::date as active_on,
     served_at as occurred_at,
     served_at as received_at
 from {{ ref('stg_raw__exposures') }}
@@ -50,6 +52,7 @@ select
     traffic_source,
     null::text as experiment,
     null::text as variant,
+    (occurred_at at time zone 'UTC')::date as active_on,
     occurred_at,
     received_at
 from {{ ref('stg_raw__whatsapp_starts') }}
@@ -70,6 +73,7 @@ select
     traffic_source,
     null::text as experiment,
     null::text as variant,
+    (occurred_at at time zone 'UTC')::date as active_on,
     occurred_at,
     known_at as received_at
 from {{ ref('int_leads_attributed') }}

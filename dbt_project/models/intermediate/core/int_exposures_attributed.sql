@@ -124,10 +124,17 @@ sellers as (
         select distinct done.*
         from chosen
         cross join
+            lateral generate_series(
+                (chosen.served_at at time zone 'UTC')::date::timestamp,
+                ((chosen.served_at + {{ hours }}) at time zone 'UTC')::date::timestamp,
+                interval '1 day'
+            ) as later (active_at)
+        cross join
             lateral (
                 select interactions.* from interactions
                 where
-                    interactions.user_id = chosen.user_id
+                    interactions.active_on = later.active_at::date
+                    and interactions.user_id = chosen.user_id
                     and interactions.product_id = chosen.product_id
                     and interactions.occurred_at >= chosen.served_at
                     and interactions.occurred_at < chosen.served_at + {{ hours }}

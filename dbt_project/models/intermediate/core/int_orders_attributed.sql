@@ -142,14 +142,17 @@ followed as (
         activities.known_at,
         false as is_quoted
     from orders
+    cross join
+        lateral generate_series(
+            ((orders.occurred_at - {{ hours }}) at time zone 'UTC')::date::timestamp,
+            (orders.occurred_at at time zone 'UTC')::date::timestamp,
+            interval '1 day'
+        ) as earlier (active_at)
     inner join activities
         on
-            orders.customer_id = activities.actor
+            earlier.active_at::date = activities.active_on
+            and orders.customer_id = activities.actor
             and orders.seller_id = activities.seller_id
-            and activities.active_on >= (
-                (orders.occurred_at - {{ hours }}) at time zone 'UTC'
-            )::date
-            and activities.active_on <= (orders.occurred_at at time zone 'UTC')::date
             and activities.occurred_at > orders.occurred_at - {{ hours }}
             and orders.occurred_at >= activities.occurred_at
     where activities.step in ('whatsapp', 'click')

@@ -6,8 +6,6 @@
         unique_key=['user_id', 'occurred_at', 'product_id', 'kind'],
         on_schema_change='fail',
         indexes=[
-            {'columns': ['user_id', 'occurred_at']},
-            {'columns': ['product_id']},
             {'columns': ['occurred_at']},
             {'columns': ['known_at']}
         ]

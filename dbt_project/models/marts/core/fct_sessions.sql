@@ -3,11 +3,10 @@
     config(
         materialized='incremental',
         incremental_strategy='replace',
-        unique_key=['user_id', 'active_on'],
+        unique_key=['active_on', 'user_id'],
         on_schema_change='fail',
         indexes=[
-            {'columns': ['user_id', 'active_on']},
-            {'columns': ['session_key']},
+            {'columns': ['active_on', 'user_id']},
             {'columns': ['started_on']},
             {'columns': ['known_at']}
         ]
