@@ -86,6 +86,10 @@ _SUMS = ", ".join(
     f"cast(sum({step}) as bigint) as {step}" for step in (*_STEPS, *(f"orders_{one}" for one in ATTRIBUTIONS))
 )
 ROLL_UPS = f"""
+    create view marts.fct_seller_funnel_daily as
+    select funnel_on, seller_id, source, device, {_SUMS}
+    from marts.fct_funnel_daily
+    group by funnel_on, seller_id, source, device;
     create view marts.fct_category_funnel_daily as
     select funnel_on, country, category, source, device, {_SUMS}
     from marts.fct_funnel_daily join marts.dim_sellers using (seller_id)

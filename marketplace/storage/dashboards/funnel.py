@@ -12,8 +12,12 @@ import sqlalchemy as sa
 from marketplace.storage.dashboards.scope import Scope
 
 _OF_SELLER = """
+    from marts.fct_seller_funnel_daily
+    where seller_id = :seller_id
+"""
+_OF_SELLERS_CATEGORY = """
     from marts.fct_funnel_daily
-    where seller_id = :seller_id and (cast(:category as text) is null or category = :category)
+    where seller_id = :seller_id and category = :category
 """
 _OF_CATEGORY = """
     from marts.fct_category_funnel_daily
@@ -113,7 +117,7 @@ def read_funnel(connection: sa.Connection, scope: Scope) -> Funnel:
 
 def _of(scope: Scope) -> str:
     if scope.seller_id is not None:
-        return _OF_SELLER
+        return _OF_SELLER if scope.category is None else _OF_SELLERS_CATEGORY
     return _OF_MARKET if scope.category is None else _OF_CATEGORY
 
 

@@ -27,7 +27,7 @@ with sellers as (
         select
             seller_id,
             funnel_on as day_on
-        from {{ ref('fct_funnel_daily') }}
+        from {{ ref('fct_seller_funnel_daily') }}
         where known_at >= {{ since }}
 
         union distinct
@@ -61,9 +61,9 @@ with sellers as (
 steps as (
 
     {% if is_incremental() %}
-        {{ looked_up(ref('fct_funnel_daily'), ['seller_id', 'day_on'], named={'day_on': 'funnel_on'}) }}
+        {{ looked_up(ref('fct_seller_funnel_daily'), ['seller_id', 'day_on'], named={'day_on': 'funnel_on'}) }}
     {% else %}
-        select * from {{ ref('fct_funnel_daily') }}
+        select * from {{ ref('fct_seller_funnel_daily') }}
     {% endif %}
 
 ),
