@@ -49,6 +49,7 @@ def definitions_for(settings: Settings) -> dg.Definitions:
             events.order_lines,
             events.exchange_rates,
             events.lead_events,
+            events.experiments,
             marts.marts_assets(),
             candidates.interaction_matrix_asset,
             candidates.cf_candidates,

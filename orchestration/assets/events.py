@@ -59,3 +59,6 @@ lead_events = _recorded(
     "What sellers did with their leads: states and notes. One row per state or note.",
     deps=[leads],
 )
+experiments = _recorded(
+    "serving", "experiments", "Experiments on recommendations, and what they compare. One row per experiment."
+)
