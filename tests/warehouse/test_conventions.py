@@ -16,7 +16,7 @@ GRAIN = re.compile(r"One row per [^.]+\.$")
 # Of what is known as facts and dimensions under names of their own.
 ANALYSES = ("customer_", "cohort_", "retention_", "product_affinity", "purchase_intervals", "seasonality")
 PREFIXES = {
-    "staging": ("stg_catalog__", "stg_raw__", "stg_crm__"),
+    "staging": ("stg_catalog__", "stg_raw__", "stg_crm__", "stg_serving__"),
     "intermediate": ("int_",),
     "marts": ("fct_", "dim_", "mart_", *ANALYSES),
 }
@@ -167,6 +167,7 @@ def test_sources_line_up_with_the_asset_graph(manifest: dict[str, Any]) -> None:
         "order_lines": ["raw", "order_lines"],
         "exchange_rates": ["raw", "exchange_rates"],
         "lead_events": ["crm", "lead_events"],
+        "experiments": ["serving", "experiments"],
     }
 
 
