@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -469,6 +470,12 @@ def test_a_server_that_went_away_and_came_back_is_found_again(tmp_path):
         server.stop()
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether every thread of the process stands still."""
+    states = [(task / "stat").read_text().rpartition(") ")[2][0] for task in Path(f"/proc/{pid}/task").iterdir()]
+    return set(states) == {"T"}
+
+
 def test_a_server_that_hangs_is_given_up_after_the_timeout(tmp_path):
     server = EmbeddedMilvus(tmp_path / "milvus", free_port())
     server.start(tmp_path / "log")
@@ -476,6 +483,7 @@ def test_a_server_that_hangs_is_given_up_after_the_timeout(tmp_path):
     try:
         assert connected.current() is None
         server.process.send_signal(signal.SIGSTOP)
+        assert wait_until(lambda: is_stopped(server.process.pid), 10)  # a thread may still answer until it is told
         for vectors in (connected, late):
             with pytest.raises(StoreUnreachable):
                 vectors.current()
