@@ -6,7 +6,7 @@ once. Then, in each round, another hundredth of the events arrives: half on the 
 thirteen days late. `dbt run` takes them in, every mart is kept aside, `dbt run --full-refresh` builds all anew, and
 each mart is compared with what was kept by `except all`, both ways. Both commands build every model of the project
 and are timed from outside, dbt's own start included; `models` is the sum of what each model took within them. Before
-the new events are taken in, what is there is read into memory, of which a full refresh makes no use.
+the new events are taken in, all that is there is read into memory, where a full refresh finds it too.
 """
 
 from __future__ import annotations

@@ -76,7 +76,6 @@ sellers as (
 
     touched as materialized (
 
-        -- `offset 0`, here and below, as in the macro `looked_up`.
         select
             shown.answer_id,
             shown.rank
