@@ -123,11 +123,7 @@ sellers as (
         select distinct done.*
         from chosen
         cross join
-            lateral generate_series(
-                (chosen.served_at at time zone 'UTC')::date::timestamp,
-                ((chosen.served_at + {{ hours }}) at time zone 'UTC')::date::timestamp,
-                interval '1 day'
-            ) as later (active_at)
+            lateral {{ utc_days('chosen.served_at', '(chosen.served_at + ' ~ hours ~ ')') }} as later (active_at)
         cross join
             lateral (
                 select interactions.* from interactions

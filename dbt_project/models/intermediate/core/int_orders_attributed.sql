@@ -143,11 +143,7 @@ followed as (
         false as is_quoted
     from orders
     cross join
-        lateral generate_series(
-            ((orders.occurred_at - {{ hours }}) at time zone 'UTC')::date::timestamp,
-            (orders.occurred_at at time zone 'UTC')::date::timestamp,
-            interval '1 day'
-        ) as earlier (active_at)
+        lateral {{ utc_days('(orders.occurred_at - ' ~ hours ~ ')', 'orders.occurred_at') }} as earlier (active_at)
     inner join activities
         on
             earlier.active_at::date = activities.active_on

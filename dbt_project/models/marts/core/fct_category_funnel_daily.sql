@@ -54,16 +54,7 @@ select
     chosen.category,
     chosen.source,
     chosen.device,
-    sum(chosen.impressions)::bigint as impressions,
-    sum(chosen.views)::bigint as views,
-    sum(chosen.clicks)::bigint as clicks,
-    sum(chosen.whatsapp_starts)::bigint as whatsapp_starts,
-    sum(chosen.wishlists)::bigint as wishlists,
-    sum(chosen.purchases)::bigint as purchases,
-    sum(chosen.orders)::bigint as orders,
-    sum(chosen.orders_matched)::bigint as orders_matched,
-    sum(chosen.orders_probable)::bigint as orders_probable,
-    sum(chosen.orders_unknown)::bigint as orders_unknown,
+    {{ funnel_summed() }},
     max(chosen.known_at) as known_at
 from chosen
 inner join sellers on chosen.seller_id = sellers.seller_id

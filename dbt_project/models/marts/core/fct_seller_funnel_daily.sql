@@ -46,16 +46,7 @@ select
     seller_id,
     source,
     device,
-    sum(impressions)::bigint as impressions,
-    sum(views)::bigint as views,
-    sum(clicks)::bigint as clicks,
-    sum(whatsapp_starts)::bigint as whatsapp_starts,
-    sum(wishlists)::bigint as wishlists,
-    sum(purchases)::bigint as purchases,
-    sum(orders)::bigint as orders,
-    sum(orders_matched)::bigint as orders_matched,
-    sum(orders_probable)::bigint as orders_probable,
-    sum(orders_unknown)::bigint as orders_unknown,
+    {{ funnel_summed() }},
     max(known_at) as known_at
 from chosen
 group by funnel_on, seller_id, source, device

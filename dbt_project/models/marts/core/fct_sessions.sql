@@ -13,6 +13,7 @@
     )
 }}
 {%- set since = watermark('known_at') if is_incremental() %}
+{%- set hours = "interval '" ~ var("attribution_hours") ~ " hours'" %}
 
 -- Not materialized: what is touched is found by an index, not by reading all.
 with activities as not materialized (
@@ -45,13 +46,7 @@ orders as not materialized (
             earlier.active_at::date as active_on
         from orders
         cross join
-            lateral generate_series(
-                (
-                    (orders.occurred_at - interval '{{ var("attribution_hours") }} hours') at time zone 'UTC'
-                )::date::timestamp,
-                (orders.occurred_at at time zone 'UTC')::date::timestamp,
-                interval '1 day'
-            ) as earlier (active_at)
+            lateral {{ utc_days('(orders.occurred_at - ' ~ hours ~ ')', 'orders.occurred_at') }} as earlier (active_at)
         where orders.known_at >= {{ since }}
 
         union distinct
